@@ -1,0 +1,53 @@
+"""Where things are and which data to use: everything that may differ between two machines.
+
+Each setting is an environment variable with a default, read when `from_environment` is called.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "data" / "sample"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The bootcamp's settings, already turned into paths and flags."""
+
+    data: Path
+    dataset: str
+    offline: bool
+    kit: Path | None
+    milvus_uri: str
+    milvus_token: str
+
+
+def from_environment(environ=None):
+    """Return the `Settings` that the environment variables ask for.
+
+    Reads BOOTCAMP_DATA, BOOTCAMP_DATASET, BOOTCAMP_OFFLINE, BOOTCAMP_KIT, MILVUS_URI and
+    MILVUS_TOKEN; all are optional. Relative paths start at the project's root, because a
+    notebook's own working directory is `notebooks/`.
+    """
+    env = os.environ if environ is None else environ
+    data = ROOT / (env.get("BOOTCAMP_DATA") or "data")
+    uri = env.get("MILVUS_URI") or str(data / "milvus.db")
+    return Settings(
+        data=data,
+        dataset=env.get("BOOTCAMP_DATASET") or "auto",
+        offline=_flag("BOOTCAMP_OFFLINE", env.get("BOOTCAMP_OFFLINE")),
+        kit=ROOT / env["BOOTCAMP_KIT"] if env.get("BOOTCAMP_KIT") else None,
+        milvus_uri=uri if "://" in uri else str(ROOT / uri),
+        milvus_token=env.get("MILVUS_TOKEN") or "",
+    )
+
+
+def _flag(name, text):
+    """Return True for 1/true/yes/on and False for 0/false/no/off or nothing."""
+    word = (text or "0").strip().lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError(f"{name} is {text!r}, which is neither yes nor no. Set it to 1 or to 0.")
