@@ -1,0 +1,51 @@
+# Every target makes its own set-up in .venv first; the second time that takes no time.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+DEV := .venv/.ready-dev
+
+.PHONY: lab app run test test-server test-browser lint bench notebooks lock clean
+
+lab: $(READY)  ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+app: $(READY)  ## serve the search page on http://127.0.0.1:8866
+	$(BIN)/voila --Voila.ip=127.0.0.1 --port=8866 --no-browser notebooks/04_search_by_image.ipynb
+
+run: $(READY)  ## execute every notebook without a browser, into build/
+	$(BIN)/python -m helpers.run
+
+test: $(DEV)  ## unit tests, then every notebook
+	$(BIN)/python -m pytest -m "not server and not browser and not notebooks"
+	$(BIN)/python -m pytest -m notebooks
+
+test-server: $(DEV)  ## the same answers from a real Milvus server
+	$(BIN)/python -m pytest -m server
+
+test-browser: $(DEV)  ## JupyterLab and Voila in a real Chromium
+	$(BIN)/python -m pytest -m browser
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+notebooks: $(DEV)  ## execute the notebooks on the sample and store their outputs
+	$(BIN)/python -m helpers.run --save
+
+lock:  ## write the lock files anew (needs uv)
+	.ci/lock
+
+clean:
+	rm -rf build .venv
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed; name it: make PYTHON=python3.12')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(DEV): $(READY) requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	touch $@
