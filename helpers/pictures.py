@@ -1,9 +1,28 @@
 """Pictures as the bootcamp sees them: what one is, how any file becomes RGB, what was skipped."""
 
+import csv
+import io
+import os
+import warnings
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+MAX_PIXELS = 2 * 89_478_485
+"""A picture above this many pixels (178,956,970) is refused: unpacked it would fill the memory."""
+
+REASONS = {
+    Image.DecompressionBombError: f"it has more than {MAX_PIXELS:,} pixels and would fill memory",
+    UnidentifiedImageError: "it is not a picture, or of a kind that is not read here",
+    FileNotFoundError: "it is not there",
+    PermissionError: "it may not be read (no permission)",
+}
+
+# Pillow already warns at half of MAX_PIXELS, where a picture is large but honest.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
@@ -24,7 +43,7 @@ class Picture:
     """One picture of a data set.
 
     `id` is stable across runs and machines, `labels` are sorted and unique, `width` and `height`
-    are pixels.
+    are pixels of the upright picture.
     """
 
     id: str
@@ -37,10 +56,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that could not be used, and why, in plain words."""
+    """A file that could not be used, and why, in plain words.
+
+    `used` is True where the picture stays all the same, for example without its labels.
+    """
 
     path: str
     reason: str
+    used: bool = False
 
 
 @dataclass
@@ -49,13 +72,43 @@ class Ledger:
 
     entries: list[Skipped] = field(default_factory=list)
 
-    def add(self, path, reason):
-        """Note that `path` was skipped because of `reason`."""
-        self.entries.append(Skipped(str(path), reason))
+    def add(self, path, reason, used=False):
+        """Note `reason` against `path`; `used` says that the picture stays all the same."""
+        self.entries.append(Skipped(printable(path), reason, used))
 
     def __len__(self):
-        """Return how many files were skipped."""
-        return len(self.entries)
+        """Return how many files were skipped; remarks on pictures that stay do not count."""
+        return sum(not entry.used for entry in self.entries)
+
+    def summary(self):
+        """Return one sentence that counts what was skipped and what was remarked."""
+        remarks = len(self.entries) - len(self)
+        skipped = "1 file was skipped" if len(self) == 1 else f"{len(self)} files were skipped"
+        return f"{skipped}, {remarks} used with a remark." if remarks else f"{skipped}."
+
+    def table(self, limit=20):
+        """Return the entries as text, one line each, the first `limit` of them."""
+        width = max((len(entry.path) for entry in self.entries[:limit]), default=0)
+        lines = [
+            f"{'used   ' if entry.used else 'skipped'}  {entry.path:<{width}}  {entry.reason}"
+            for entry in self.entries[:limit]
+        ]
+        more = len(self.entries) - limit
+        return "\n".join([self.summary(), *lines, *([f"... and {more} more"] if more > 0 else [])])
+
+    def reasons(self):
+        """Return {reason: how many files}, the commonest first."""
+        return dict(Counter(entry.reason for entry in self.entries).most_common())
+
+    def to_csv(self, path):
+        """Write path, reason and used as CSV (UTF-8) to `path`, which is returned."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(("path", "reason", "used"))
+            rows.writerows((e.path, e.reason, "yes" if e.used else "no") for e in self.entries)
+        return path
 
 
 class PictureError(ValueError):
@@ -65,13 +118,95 @@ class PictureError(ValueError):
 def open_picture(source, size=None):
     """Return `source` (path, bytes, file or PIL image) as an upright RGB PIL image.
 
-    `size` (width, height) is a hint: a JPEG may be decoded smaller, never below it.
-    Raises PictureError when it cannot be read.
+    EXIF rotation is applied, transparency is laid over white, 16 bits become 8, of an animation
+    the first frame is taken. `size` (width, height) is a hint: a JPEG may be decoded smaller,
+    never below it. Raises PictureError when it cannot be read.
     """
+    return _read(source, size)[0]
+
+
+def check(path):
+    """Return the upright (width, height) in pixels of the picture at `path`.
+
+    Decodes all of it, because half a picture has a whole header; a JPEG at an eighth of its size,
+    which takes half the time. Raises PictureError when it cannot be read.
+    """
+    return _read(path, (64, 64))[1]
+
+
+def printable(path):
+    """Return `path` as text that any terminal and file can hold: odd bytes become \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _read(source, size):
+    """Return the RGB image of `source` and its upright (width, height) before any draft."""
     try:
-        image = source if isinstance(source, Image.Image) else Image.open(source)
-        if size:
-            image.draft("RGB", size)
-        return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, ValueError, SyntaxError) as error:
-        raise PictureError(f"it is no readable picture ({error})") from error
+        if isinstance(source, Image.Image):
+            image = _upright_rgb(source)
+            return image, image.size
+        if isinstance(source, bytes | bytearray | memoryview):
+            source = io.BytesIO(source)
+        with Image.open(source) as image:
+            return _decode(image, size)
+    except Exception as error:  # a broken file makes decoders raise anything, even KeyError
+        raise PictureError(_reason(source, error)) from error
+
+
+def _decode(image, size):
+    """Return the opened `image` as RGB, a JPEG perhaps smaller, with its upright full size."""
+    width, height = image.size
+    if size:
+        # The longer side both ways: rotation may still swap them.
+        image.draft(None, (max(size), max(size)))
+    turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    return _upright_rgb(image), (height, width) if turned else (width, height)
+
+
+def _upright_rgb(image):
+    """Return `image` rotated as its EXIF says, over white, as 8-bit RGB."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        image = _to_8_bit(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+def _to_8_bit(image):
+    """Return a 16-bit, 32-bit or floating-point grey `image` with 8 bits a pixel.
+
+    16 bits are scaled by their full range; other depths have no agreed range, so darkest to
+    brightest is stretched over 0 to 255. Pillow's own conversion would clip nearly all to white.
+    """
+    if image.mode.startswith("I;16"):
+        low, high = 0, 65535
+        image = image.convert("I")
+    else:
+        low, high = image.getextrema()
+    scale = 255 / (high - low) if high > low else 0
+    return image.convert("F").point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
+
+
+def _reason(source, error):
+    """Return in plain words why Pillow could not read `source`."""
+    if _is_empty(source):
+        return "it is empty (0 bytes)"
+    if "truncated" in str(error).lower():
+        return "it is cut off (truncated): a part of the picture is missing"
+    for kind, reason in REASONS.items():
+        if isinstance(error, kind):
+            return reason
+    return f"it is damaged ({type(error).__name__}: {error})"
+
+
+def _is_empty(source):
+    """Return True when `source` has no byte at all."""
+    if isinstance(source, io.BytesIO):
+        return not source.getbuffer().nbytes
+    try:
+        return Path(source).stat().st_size == 0
+    except (OSError, TypeError, ValueError):
+        return False
