@@ -94,13 +94,13 @@ def class_means(labels, vectors):
 # Notebook 03
 
 
-def person_no_car(answer, hits):
+def person_no_car(answer):
     """Check that a filtered search returned only pictures with a person and without a car."""
-    if answer is ...:
-        return verdict(False, "name one class that must be there and one that must not.", answer)
-    found = list(hits)
-    right = found and all("person" in hit.labels and "car" not in hit.labels for hit in found)
-    return verdict(right, "both conditions must hold at once: join them with `and`.", found)
+    hint = "Labels(all=(...), none=(...)) takes one tuple of names that must be there, one of not."
+    if not isinstance(answer, list | tuple):
+        return verdict(False, hint, answer)
+    right = answer and all("person" in hit.labels and "car" not in hit.labels for hit in answer)
+    return verdict(right, hint, answer)
 
 
 def enough_recall(answer, measured, floor=0.95):
@@ -129,3 +129,16 @@ def fooled(answer, precision):
         return verdict(False, hint, answer)
     worst = np.quantile(list(precision.values()), 0.1)
     return verdict(precision[answer] <= worst, hint, answer)
+
+
+def region_search(answer, picture, engine):
+    """Check how many of the first ten hits for the picture's first box share the box's label."""
+    from helpers.pictures import open_picture
+
+    hint = "crop with (xmin - 1, ymin - 1, xmax, ymax), leave the picture itself out of the hits."
+    if not isinstance(answer, int | np.integer) or not picture.boxes:
+        return verdict(False, hint, answer)
+    box = picture.boxes[0]
+    region = open_picture(picture.path).crop((box.xmin - 1, box.ymin - 1, box.xmax, box.ymax))
+    hits = [hit for hit in engine.search(region, k=11) if hit.id != picture.id][:10]
+    return verdict(answer == sum(box.label in hit.labels for hit in hits), hint, answer)

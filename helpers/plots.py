@@ -162,3 +162,14 @@ def _verdict(shared, wanted):
 def _frame(axis, colour):
     """Give one picture a coloured frame."""
     axis.spines[:].set(visible=True, color=colour, linewidth=3)
+
+
+def overlays(pairs, titles, title=None):
+    """Draw (image, map) pairs, each map (h, w) float in [0, 1] as warmth over its picture."""
+    figure, axes = _grid(len(pairs), len(pairs), title, size=3.2)
+    for axis, (image, warmth), text in zip(axes, pairs, titles, strict=True):
+        frame = (0, image.width, image.height, 0)
+        axis.imshow(image, extent=frame)
+        axis.imshow(warmth, cmap="inferno", alpha=0.55, extent=frame, vmin=0, vmax=1)
+        axis.set_title(text, fontsize=9)
+    return figure
