@@ -82,7 +82,9 @@ class Clay:
     """A model under construction."""
 
     def __init__(self, rng):
+        """Start with nothing; all that varies comes from `rng`."""
         self.rng = rng
+        self.floor = None  # cut the model off below this height: head and shoulders
         self.skins: list[Skin] = []
         self.balls: list[tuple] = []  # centre, 3 x 3 axes, skin number, hair flow
         self.panels: list[tuple] = []  # corners (n, 3), skin number
@@ -136,8 +138,8 @@ class Clay:
         else:
             t = np.linspace(0, len(p) - 1, len(p) * steps)
             p = np.column_stack([np.interp(t, np.arange(len(p)), p[:, k]) for k in (0, 1)])
-        for y, r in p:
-            r = max(r, 0.001)
+        for y, wide in p:
+            r = max(wide, 0.001)
             self.ball((at[0], at[1] + y, at[2]), (r, min(0.02, r), r), skin, flow=(0, -1, 0))
 
     def panel(self, corners, skin):
@@ -189,6 +191,10 @@ class Clay:
         for corners, _ in self.panels:
             c = (corners @ look.T)[:, :2]
             low, high = np.minimum(low, c.min(0)), np.maximum(high, c.max(0))
+        if self.floor is not None:
+            low[1] = self.floor * look[1, 1]
+            keep = [(look @ c)[:2] for c, m, _, _ in self.balls if c[1] > self.floor]
+            low[0], high[0] = np.min(keep, 0)[0] - 0.03, np.max(keep, 0)[0] + 0.03
         return low, high
 
 
@@ -211,6 +217,8 @@ class _Render:
             self._splat(i, *ball)
         for panel in self.panels:
             self._fill(*panel)
+        if clay.floor is not None:
+            self.skin[int(self.top * self.unit) :] = -1
 
     def _frame(self):
         """Make room: buffers that hold the whole model and a margin for hair."""
@@ -337,7 +345,7 @@ class _Render:
         glow = self._per_skin("glow")
         light = light * (1 - glow) + glow
         lit = colours[..., :3] * light[..., None]
-        half = lamp + [0, 0, 1]
+        half = lamp + np.array([0, 0, 1])
         shine = np.clip(np.tensordot(half / np.linalg.norm(half), n, 1), 0, 1) ** 40
         return lit + (255 * shine * self._per_skin("gloss"))[..., None]
 
