@@ -25,7 +25,7 @@ from helpers.errors import PlainError
 from helpers.pictures import Ledger, PictureError, open_picture
 from helpers.pooling import POOLINGS, unit
 from helpers.precision import BATCH, MEAN_BGR
-from helpers.store import Row, Store, StoreError, digest, read_manifest, stat
+from helpers.store import Row, Store, digest, read_manifest, stat
 
 
 class FeaturesError(PlainError, ValueError):
@@ -128,7 +128,7 @@ class VGG16:
             store.append(list(rows), self.pool(self.network(np.stack(images))))
 
     def _read(self, pictures):
-        """Yield `(picture, row, pixels)` in order, read ahead by threads while the network works."""
+        """Yield `(picture, row, pixels)` in order, read ahead while the network works."""
         return ahead(lambda picture: read(picture, self.size), pictures, 2 * BATCH)
 
     @contextmanager

@@ -3,8 +3,8 @@
 A store is a folder of three files. `vectors-N.f32` holds one row of float32 a picture,
 `rows-N.jsonl` says which picture and which file each row was made of, and `manifest.json` says how
 the vectors were made and how many rows count. Rows are appended first and the manifest is replaced
-after them in one step, so a run that is killed at any moment loses at most its last batch: what lies
-beyond the manifest's count is cut off when the store is opened again.
+after them in one step, so a run that is killed at any moment loses at most its last batch: what
+lies beyond the manifest's count is cut off when the store is opened again.
 """
 
 import hashlib
