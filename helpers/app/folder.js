@@ -1,0 +1,73 @@
+// Your own folder: load it, watch it, stop it, see what was skipped, take it out again.
+
+/** Return the tab for the visitor's own pictures. */
+function folderTab(app) {
+  const note = h("p", { class: "ris-hint" }, "Its pictures join the index while you search. Nothing is copied, and removing a folder leaves the files where they are.");
+  const progress = h("div", { class: "ris-progress" });
+  const folders = h("div", { class: "ris-folders" });
+  const ledger = h("div", { class: "ris-ledger" });
+  app.on("folder", (state) => {
+    progress.replaceChildren(...progressView(app, state));
+    folders.replaceChildren(...folderList(app, state));
+    ledger.replaceChildren(...ledgerTable(state));
+  });
+  return h("section", { class: "ris-folder", "aria-label": "Your folder" }, h("h2", {}, "Search in your own pictures"), note, folderForm(app), progress, folders, ledger);
+}
+
+/** Return the path box, which completes folder names, and its button. */
+function folderForm(app) {
+  const [id, listId] = [newId("folder"), newId("places")];
+  const places = h("datalist", { id: listId });
+  const complete = debounced((text) => app.send({ do: "complete", text }));
+  const input = h("input", { id, type: "text", list: listId, autocomplete: "off", spellcheck: "false",
+    oninput: () => complete(input.value), onfocus: () => complete(input.value) });
+  app.on("places", (answer) => places.replaceChildren(...(answer.found || []).map((value) => h("option", { value }))));
+  const form = h("form", { class: "ris-row", onsubmit: (event) => {
+    event.preventDefault();
+    if (input.value.trim()) app.send({ do: "load", text: input.value });
+  } }, input, places, h("button", { type: "submit", class: "ris-button ris-primary" }, "Load"));
+  return h("div", { class: "ris-field ris-narrow" }, h("label", { for: id }, "Folder"), form);
+}
+
+/** Return how far loading is, or how it ended. */
+function progressView(app, state) {
+  if (state.state === "error") return [h("p", { class: "ris-error", role: "alert" }, state.error)];
+  if (state.state === "loading") {
+    const left = state.left === null ? "" : `  ·  ${state.left} s left`;
+    return [h("progress", { max: state.total, value: state.done, "aria-label": "Loading the folder" }),
+      h("div", { class: "ris-split" }, h("span", { class: "ris-hint" }, `${count(state.done)} of ${count(state.total)}  ·  ${state.rate} pictures/s${left}`),
+        button("Stop", () => app.send({ do: "stop" }), "ris-small"))];
+  }
+  const ends = { done: "Loaded", stopped: "Stopped; what was loaded is kept", removed: "Removed from the index" };
+  return ends[state.state] ? [h("p", { class: "ris-good", role: "status" }, `${ends[state.state]}.`)] : [];
+}
+
+/** Return the folders that are in, each with its count and a way out. */
+function folderList(app, state) {
+  const folders = state.folders || [];
+  if (!folders.length) return [];
+  const row = ([path, size]) => h("li", { class: "ris-split" },
+    h("span", { class: "ris-name" }, h("strong", { title: path }, path.split(/[\\/]/).pop()), h("span", {}, `${plural(size, "picture")}  ·  ${path}`)),
+    button("Remove this folder", () => app.send({ do: "take out", folder: path }), "ris-small"));
+  return [h("ul", {}, folders.map(row)), clearAll(app)];
+}
+
+/** Return the button that takes everything out, after asking. */
+function clearAll(app) {
+  const ask = button("Clear all", () => row.replaceChildren(...sure), "ris-small");
+  const sure = [h("span", { role: "alert" }, "Take all your folders out of the index?"),
+    button("Yes, clear all", () => app.send({ do: "take out" }), "ris-small ris-danger"),
+    button("Keep them", () => row.replaceChildren(ask), "ris-small")];
+  const row = h("div", { class: "ris-actions" }, ask);
+  return row;
+}
+
+/** Return the table of what was skipped and why. */
+function ledgerTable(state) {
+  if (!state.skipped_count) return [];
+  const rows = state.skipped.map(([path, reason]) => h("tr", {}, h("td", {}, path), h("td", {}, reason)));
+  const more = state.skipped_count - rows.length;
+  return [h("h3", {}, `${plural(state.skipped_count, "file")} skipped`),
+    h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "File"), h("th", { scope: "col" }, "Why"))), h("tbody", {}, rows)),
+    more > 0 ? h("p", { class: "ris-hint" }, `… and ${count(more)} more.`) : ""];
+}

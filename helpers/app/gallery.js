@@ -1,0 +1,68 @@
+// The results: cards that stay in place while their content changes, and the times below.
+
+/** Return the panel of results. */
+function resultsPanel(app) {
+  const title = h("h2", { "aria-live": "polite" }, "Results");
+  const grid = h("ol", { class: "ris-grid" });
+  const blank = h("div", { class: "ris-blank" });
+  const times = h("p", { class: "ris-times" });
+  const panel = h("section", { class: "ris-results", "aria-label": "Results" }, h("div", { class: "ris-split" }, title), grid, blank, times);
+  app.on("results", (results) => showResults(app, results, { title, grid, blank, times }));
+  app.on("status", (status) => panel.setAttribute("aria-busy", String(Boolean(status.busy))));
+  return panel;
+}
+
+/** Draw `results` where the old ones are, reusing the cards of pictures that stay. */
+async function showResults(app, results, parts) {
+  const started = performance.now();
+  const hits = results.hits || [];
+  const old = new Map([...parts.grid.children].map((card) => [card.dataset.key, card]));
+  const cards = hits.map((hit) => old.get(cardKey(hit)) || resultCard(app, hit));
+  for (const [index, hit] of hits.entries()) cards[index].querySelector(".ris-rank").textContent = hit.rank;
+  const kept = new Set(cards);
+  const gone = [...old.values()].filter((card) => !kept.has(card));
+  // Wait for the pictures, so that old cards give way to finished ones and nothing flickers.
+  await Promise.all(cards.map((card) => card.querySelector("img")?.decode().catch(() => null)));
+  if (app.get("results") !== results) return;
+  gone.forEach(release);
+  parts.grid.replaceChildren(...cards);
+  parts.title.textContent = hits.length ? `${count(hits.length)} most similar of ${count(results.count)}` : "Results";
+  parts.blank.replaceChildren(...emptyText(results));
+  parts.blank.hidden = hits.length > 0;
+  const drawn = performance.now() - started;
+  parts.times.textContent = results.ms ? timesText(results.ms, drawn) : "";
+  parts.grid.dataset.drawn = String(Date.now());
+}
+
+const cardKey = (hit) => JSON.stringify([hit.id, hit.score, hit.same]);
+
+/** Return the line that says how long each step took. */
+function timesText(ms, drawn) {
+  const steps = { decode: ms.decode, embed: ms.embed, search: ms.search, draw: ms.draw + drawn };
+  return Object.entries(steps).map(([name, value]) => `${name} ${Math.round(value)} ms`).join("  ·  ");
+}
+
+/** Return what stands where no result is: an invitation, or what to loosen. */
+function emptyText(results) {
+  if (!results.ms)
+    return [h("p", { class: "ris-blank-title" }, "Search with a picture"),
+      h("p", {}, "Choose one on the left. The most similar pictures of the index appear here, best first.")];
+  return [h("p", { class: "ris-blank-title" }, "No picture passes"),
+    h("p", {}, "Lower the score or choose fewer classes.")];
+}
+
+/** Return the card of one hit. */
+function resultCard(app, hit) {
+  const labels = labelText(hit.labels);
+  const alt = `Result: ${labels}, score ${hit.score.toFixed(3)}${hit.same.length ? ", same label as the query" : ""}`;
+  const picture = hit.thumb.byteLength ? h("img", { src: pictureUrl(hit.thumb), alt }) : h("span", { class: "ris-missing" }, "not available");
+  const open = h("button", { type: "button", class: "ris-open", title: hit.path, onclick: () => app.openLarge(hit) }, picture);
+  const mark = hit.same.length ? h("span", { class: "ris-same", title: `Shares ${hit.same.join(", ")} with the query` }, "✓ same label") : null;
+  const name = `${labels}, rank ${hit.rank}`;
+  return h("li", { class: `ris-card${hit.same.length ? " ris-card-same" : ""}`, "data-key": cardKey(hit), "data-id": hit.id },
+    h("div", { class: "ris-frame" }, open, h("span", { class: "ris-rank", "aria-hidden": "true" }, hit.rank), mark),
+    h("div", { class: "ris-split" }, h("span", { class: "ris-labels", title: labels }, labels), h("span", { class: "ris-score" }, hit.score.toFixed(3))),
+    h("div", { class: "ris-actions" },
+      button("Search with this", () => app.send({ do: "pick", id: hit.id }), "ris-link", { "aria-label": `Search with this: ${name}` }),
+      button("Why?", () => app.openWhy(hit), "ris-link", { "aria-label": `Why this one: ${name}` })));
+}

@@ -1,0 +1,70 @@
+// The page: three tabs over one model; `app` is what the parts share.
+
+/** Return the parts' common tools over anywidget's `model`. */
+function shared(model) {
+  const listeners = {};
+  const on = (name, action) => {
+    (listeners[name] ||= []).push(action);
+    action(model.get(name));
+  };
+  const changed = (name) => () => (listeners[name] || []).forEach((action) => action(model.get(name)));
+  const watched = ["facts", "query", "results", "status", "samples", "large", "why", "folder", "places", "groups"];
+  const handlers = watched.map((name) => [`change:${name}`, changed(name)]);
+  handlers.forEach(([event, handler]) => model.on(event, handler));
+  return {
+    on,
+    get: (name) => model.get(name),
+    send: (message, buffers = []) => model.send(message, undefined, buffers),
+    say: (status) => (listeners.status || []).forEach((action) => action(status)),
+    leave: () => handlers.forEach(([event, handler]) => model.off(event, handler)),
+  };
+}
+
+/** Return the row of tabs and their panels, with the arrow keys that such a row has. */
+function tabs(entries) {
+  const buttons = entries.map(([name, panel], index) => {
+    panel.id ||= newId("panel");
+    panel.setAttribute("role", "tabpanel");
+    return h("button", { type: "button", role: "tab", class: "ris-tab", "aria-controls": panel.id, onclick: () => show(index) }, name);
+  });
+  const show = (chosen) => entries.forEach(([, panel], index) => {
+    panel.hidden = index !== chosen;
+    buttons[index].setAttribute("aria-selected", String(index === chosen));
+    buttons[index].tabIndex = index === chosen ? 0 : -1;
+    if (index === chosen) panel.onshow?.();
+  });
+  const list = h("div", { class: "ris-tabs", role: "tablist", "aria-label": "Search page", onkeydown: (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const next = (buttons.indexOf(event.target) + step + buttons.length) % buttons.length;
+    show(next);
+    buttons[next].focus();
+  } }, buttons);
+  show(0);
+  return list;
+}
+
+/** Draw the page into `el`; anywidget calls this. */
+function render({ model, el }) {
+  const app = shared(model);
+  const dialog = dialogs(app);
+  const search = h("div", { class: "ris-search" }, h("div", { class: "ris-side" }, queryPanel(app), controlsPanel(app)), resultsPanel(app));
+  const panels = [["Search", search], ["Your folder", folderTab(app)], ["Near-duplicates", groupsTab(app)]];
+  const bar = h("div", { class: "ris-bar", role: "status", "aria-live": "polite" });
+  app.on("status", (status) => {
+    bar.classList.toggle("ris-on", Boolean(status.busy));
+    bar.textContent = status.busy || "";
+  });
+  const total = h("span", { class: "ris-total" });
+  app.on("facts", (facts) => (total.textContent = plural(facts.count, "picture") + " in the index"));
+  // JupyterLab's one-letter commands must not fire while somebody types here.
+  const page = h("div", { class: "ris", "data-lm-suppress-shortcuts": "true" }, bar,
+    h("header", { class: "ris-split" }, tabs(panels), total), panels.map(([, panel]) => panel), dialog);
+  el.append(page);
+  return () => {
+    app.leave();
+    release(page);
+  };
+}
+
+export default { render };

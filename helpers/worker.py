@@ -1,0 +1,53 @@
+"""Work off the interface's thread, where a new request replaces the one that waits."""
+
+import threading
+
+
+class Worker:
+    """One thread that runs one job at a time and remembers only the latest that waits.
+
+    A slider dragged over twenty values asks twenty times; what counts is the value it stops at.
+    """
+
+    def __init__(self, name, on_error):
+        """Take a `name` for the thread and `on_error(exception)`, told whatever a job raises."""
+        self._changed = threading.Condition()
+        self._waiting = None
+        self._busy = False
+        self._on_error = on_error
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def submit(self, job):
+        """Run `job()` as soon as the current one is done, instead of the one that waits now."""
+        with self._changed:
+            self._waiting = job
+            self._changed.notify_all()
+
+    @property
+    def outdated(self):
+        """True when a newer job waits, so that the current one may as well stop early."""
+        return self._waiting is not None
+
+    @property
+    def busy(self):
+        """True while a job runs or waits."""
+        return self._busy or self._waiting is not None
+
+    def wait(self, seconds=60):
+        """Return when nothing runs or waits; raises TimeoutError after `seconds`."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self.busy, seconds):
+                raise TimeoutError(f"The job was still running after {seconds} s.")
+
+    def _run(self):
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting is not None)
+                job, self._waiting, self._busy = self._waiting, None, True
+            try:
+                job()
+            except Exception as error:
+                self._on_error(error)
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
