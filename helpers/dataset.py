@@ -1,21 +1,26 @@
 """Which pictures this run works on: PASCAL VOC, its first N, a folder, an archive or the sample."""
 
+import errno
 import json
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
-from helpers import archive, folder, voc
+from helpers import archive, folder, release, voc
 from helpers import settings as _settings
+from helpers.checks import Checks
+from helpers.download import DownloadError, KitError, tell
 from helpers.errors import PlainError
-from helpers.pictures import Ledger, Picture, PictureError, check
+from helpers.pictures import Ledger, Picture
+
+WORKSHOP = 2000
+"""How many pictures of PASCAL VOC `auto` streams: enough to learn from, a tenth of the bytes."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class DatasetError(PlainError, ValueError):
-    """BOOTCAMP_DATASET asks for something that is not there."""
+    """BOOTCAMP_DATASET asks for something that is not there or cannot be kept."""
 
 
 @dataclass(frozen=True)
@@ -28,99 +33,164 @@ class Dataset:
     ledger: Ledger = field(repr=False)
 
 
-def load(settings=None, progress=True):
+@dataclass(frozen=True)
+class Choice:
+    """A data set before its pictures are read: `only` is a set of ids to keep to, if not all."""
+
+    name: str
+    why: str
+    folder: Path
+    only: frozenset[str] | None = None
+
+
+def load(settings=None, progress=True, official=release.VOC2012):
     """Return the `Dataset` that `settings.dataset` asks for, fetched and unpacked where needed.
 
     It is `auto`, `voc`, `voc:N`, `sample`, a folder or a `.tar`. The ledger is also written to
-    `ledgers/NAME.csv` under `settings.data`. Raises DatasetError, ArchiveError or DownloadError.
+    `ledgers/NAME.csv` under `settings.data`. Raises DatasetError, DownloadError, ArchiveError.
     """
     settings = settings or _settings.from_environment()
-    name, place, why = _choose(settings, progress)
-    with Checks(settings.data / "checks" / f"{name}.json", progress) as checked:
-        reader = voc.read if voc.find(place) else folder.read
-        pictures, ledger = reader(place, checked)
-    if not pictures:
+    try:
+        choice = choose(settings, progress, official)
+        return _read(choice, settings, progress, official)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
         raise DatasetError(
-            f"No picture could be read in {place}.\n{ledger.table()}\nSet "
-            "BOOTCAMP_DATASET to a folder with .jpg or .png files, or to sample."
-        )
-    ledger.to_csv(settings.data / "ledgers" / f"{name}.csv")
-    return Dataset(name, why, pictures, ledger)
+            f"Nothing more can be written to {settings.data} ({error.strerror}). Free space there, "
+            "or set BOOTCAMP_DATA to another folder; what is already here is kept."
+        ) from error
 
 
-def _choose(settings, progress):
-    """Return (name, folder, why) of the data set asked for, after fetching what it lacks."""
+def choose(settings, progress=True, official=release.VOC2012):
+    """Return the `Choice` that `settings.dataset` means, after fetching what it lacks."""
     wish = settings.dataset.strip()
     if wish == "sample":
-        return "sample", _settings.SAMPLE, "the bootcamp's own drawings, as BOOTCAMP_DATASET says."
+        return _sample("because BOOTCAMP_DATASET asks for them")
     if wish == "auto":
-        return "sample", _settings.SAMPLE, "the bootcamp's own drawings: no other set is here yet."
+        return _auto(settings, progress, official)
+    if wish == "voc":
+        return _whole(settings, progress, official)
+    if wish.startswith("voc:"):
+        return _first(_number(wish), settings, progress, official)
     path = _settings.ROOT / Path(wish).expanduser()
     if path.is_file():
-        return _from_archive(path, settings, progress)
+        return _archive(path, settings, progress)
     if path.is_dir():
-        return _safe_name(path.name), path, f"the folder {path}, as BOOTCAMP_DATASET says."
+        why = f"This run uses the folder {path}, because BOOTCAMP_DATASET names it."
+        return Choice(_name(path, settings), why, path)
     raise DatasetError(
-        f"BOOTCAMP_DATASET is {wish!r}, which is neither a folder, a .tar, auto, "
-        "voc, voc:N nor sample. Set it to one of these."
+        f"BOOTCAMP_DATASET is {wish!r}, and there is no such folder or archive. Set it to a folder "
+        "of pictures, a .tar, auto, voc, voc:N (such as voc:2000) or sample."
     )
 
 
-def _from_archive(path, settings, progress):
-    """Return (name, folder, why) of the tar archive `path`, unpacked under `settings.data`."""
-    name = _safe_name(path.stem)
+def _auto(settings, progress, official):
+    """Return the best set that is to be had: from the kit, here already, streamed, or drawn."""
+    if settings.kit:
+        name = release.kit_name(settings.kit, official)
+        return _by_name(name, settings, progress, official)
+    for name in release.here(settings):
+        return _by_name(name, settings, progress, official)
+    if settings.offline:
+        return _sample("because BOOTCAMP_OFFLINE=1 and no PASCAL VOC is here yet")
+    try:
+        return _first(WORKSHOP, settings, progress, official)
+    except KitError:
+        raise
+    except DownloadError as error:
+        tell(str(error), progress)
+        return _sample("because PASCAL VOC is not here and none of its addresses could give it")
+
+
+def _by_name(name, settings, progress, official):
+    """Return the set called "voc" or "voc-N"."""
+    if name == "voc":
+        return _whole(settings, progress, official)
+    return _first(int(name.removeprefix("voc-")), settings, progress, official)
+
+
+def _whole(settings, progress, official):
+    """Return all of PASCAL VOC 2012."""
+    found = release.full(settings, official, progress)
+    why = f"This run uses all of PASCAL VOC 2012 ({found.note})."
+    return Choice("voc", why, found.folder, found.only)
+
+
+def _first(count, settings, progress, official):
+    """Return the first `count` pictures of PASCAL VOC 2012."""
+    found = release.first(count, settings, official, progress)
+    why = f"This run uses the first {count:,} pictures of PASCAL VOC 2012 ({found.note})."
+    return Choice(f"voc-{count}", why, found.folder, found.only)
+
+
+def _sample(because):
+    """Return the bootcamp's own drawings."""
+    why = f"This run uses the bootcamp's own drawings in data/sample, {because}."
+    return Choice("sample", why, _settings.SAMPLE)
+
+
+def _archive(path, settings, progress):
+    """Return the tar archive at `path`, unpacked under `settings.data`."""
+    name = _name(path, settings)
     place = settings.data / "datasets" / name
     if not archive.is_unpacked(path, place):
         archive.unpack(path, place, progress)
-    return name, place, f"the archive {path.name}, as BOOTCAMP_DATASET says."
+    return Choice(name, f"This run uses {path.name}, because BOOTCAMP_DATASET names it.", place)
 
 
-def _safe_name(text):
-    """Return `text` as a short name that any file system takes."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "pictures"
+def _read(choice, settings, progress, official):
+    """Return the Dataset with the pictures of `choice`, and write its ledger."""
+    with Checks(settings.data / "checks" / f"{choice.name}.json") as checked:
+        if voc.find(choice.folder):
+            found = voc.read(choice.folder, checked, choice.only, progress)
+        else:
+            found = folder.read(choice.folder, checked, progress)
+    pictures, ledger = found
+    ledger.to_csv(settings.data / "ledgers" / f"{choice.name}.csv")
+    if not pictures:
+        raise DatasetError(
+            f"No picture could be used in {choice.folder}. {ledger.table()}\n"
+            "Set BOOTCAMP_DATASET to a folder with .jpg or .png pictures, or to sample."
+        )
+    if choice.name == "voc":
+        _assert_whole(choice.folder, pictures, official)
+    return Dataset(choice.name, choice.why, pictures, ledger)
 
 
-class Checks:
-    """Checks each picture once: remembers width, height or fault until the file changes."""
-
-    def __init__(self, path, progress):
-        """Read what `path` remembers; show a bar where `progress` is True."""
-        self.path, self.known = path, {}
-        try:
-            self.known = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self.known = {}
-        self.fresh = {}
-        self.bar = tqdm(
-            desc="checking pictures", unit=" pictures", disable=not progress, leave=False
+def _assert_whole(place, pictures, official):
+    """Raise VocError unless the full set holds what the release is known to hold."""
+    annotations = len(list((voc.find(place) / "Annotations").glob("*.xml")))
+    found = {**voc.counts(pictures), "annotations": annotations}
+    wrong = [f"{found[k]:,} {k}, not {n:,}" for k, n in official.counts if found[k] != n]
+    if wrong:
+        raise voc.VocError(
+            f"PASCAL VOC 2012 is not whole: it has {' and '.join(wrong)}. Delete {place} and run "
+            "this again."
         )
 
-    def __call__(self, path):
-        """Return (width, height) of the picture at `path`; raise PictureError when unusable."""
-        self.bar.update()
-        status = path.stat()
-        key = f"{path}|{status.st_size}|{status.st_mtime_ns}"
-        self.fresh[key] = self.known.get(key) or _verdict(path)
-        if isinstance(self.fresh[key], str):
-            raise PictureError(self.fresh[key])
-        return tuple(self.fresh[key])
 
-    def __enter__(self):
-        """Begin."""
-        return self
-
-    def __exit__(self, *error):
-        """Write what is known now, whole or not at all."""
-        self.bar.close()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
-        part.write_text(json.dumps(self.fresh), encoding="utf-8")
-        os.replace(part, self.path)
+def _number(wish):
+    """Return N of `voc:N`."""
+    text = wish.removeprefix("voc:").replace("_", "")
+    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) == 0:
+        raise DatasetError(f"BOOTCAMP_DATASET is {wish!r}. After voc: write a number, as voc:2000.")
+    return int(text)
 
 
-def _verdict(path):
-    """Return [width, height] of the picture at `path`, or the reason why it is unusable."""
-    try:
-        return list(check(path))
-    except PictureError as error:
-        return str(error)
+def _name(path, settings):
+    """Return a name for the set at `path` that no other path has: "pets", else "pets-2"…"""
+    file = settings.data / "datasets" / "names.json"
+    taken = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    base = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:40] or "pictures"
+    name, number = base, 1
+    while re.fullmatch(r"sample|voc(-\d+)?", name) or taken.get(name) not in (
+        None,
+        str(path.resolve()),
+    ):
+        number += 1
+        name = f"{base}-{number}"
+    if name not in taken:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({**taken, name: str(path.resolve())}, indent=1))
+    return name

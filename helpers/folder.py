@@ -6,10 +6,12 @@ import stat
 import unicodedata
 from pathlib import Path
 
+from tqdm.auto import tqdm
+
 from helpers.pictures import SUFFIXES, Ledger, Picture, PictureError, check, printable
 
 
-def read(folder, checked=check):
+def read(folder, checked=check, progress=False):
     """Return ([Picture], Ledger) of every picture in or under `folder`, ordered by id.
 
     The id is the path relative to `folder`, with `/` on every system and composed accents (NFC),
@@ -19,7 +21,8 @@ def read(folder, checked=check):
     raises PictureError.
     """
     root, ledger, pictures = Path(folder), Ledger(), {}
-    for path in sorted(walk(root, ledger), key=lambda p: _order(p, root)):
+    files = sorted(walk(root, ledger), key=lambda path: _order(path, root))
+    for path in tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress):
         try:
             _refuse_by_name(path, root, pictures)
             width, height = checked(path)

@@ -21,6 +21,8 @@ class Settings:
     kit: Path | None
     milvus_uri: str
     milvus_token: str
+    voc_mirrors: tuple[str, ...] = ()
+    timeout: float = 20.0
 
 
 def from_environment(environ=None):
@@ -28,7 +30,9 @@ def from_environment(environ=None):
 
     Reads BOOTCAMP_DATA, BOOTCAMP_DATASET, BOOTCAMP_OFFLINE, BOOTCAMP_KIT, MILVUS_URI and
     MILVUS_TOKEN; all are optional. Relative paths start at the project's root, because a
-    notebook's own working directory is `notebooks/`.
+    notebook's own working directory is `notebooks/`. BOOTCAMP_VOC_MIRRORS (addresses of the VOC
+    archive, parted by blanks; default: the public ones) and BOOTCAMP_TIMEOUT (seconds a server
+    may be silent, default 20) are for networks with a mirror or a proxy of their own.
     """
     env = os.environ if environ is None else environ
     data = ROOT / (env.get("BOOTCAMP_DATA") or "data")
@@ -40,6 +44,8 @@ def from_environment(environ=None):
         kit=ROOT / env["BOOTCAMP_KIT"] if env.get("BOOTCAMP_KIT") else None,
         milvus_uri=uri if "://" in uri else str(ROOT / uri),
         milvus_token=env.get("MILVUS_TOKEN") or "",
+        voc_mirrors=tuple((env.get("BOOTCAMP_VOC_MIRRORS") or "").split()),
+        timeout=_seconds("BOOTCAMP_TIMEOUT", env.get("BOOTCAMP_TIMEOUT") or "20"),
     )
 
 
@@ -51,3 +57,14 @@ def _flag(name, text):
     if word in {"0", "false", "no", "off"}:
         return False
     raise ValueError(f"{name} is {text!r}, which is neither yes nor no. Set it to 1 or to 0.")
+
+
+def _seconds(name, text):
+    """Return `text` as a positive number of seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"{name} is {text!r}, which is no number above 0. Set it to seconds.")
+    return seconds

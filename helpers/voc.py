@@ -1,8 +1,13 @@
-"""PASCAL VOC: its classes, its folders and its annotation files (Everingham et al., 2010, 2012)."""
+"""PASCAL VOC: its classes, its folders and its annotation files.
+
+M. Everingham, L. Van Gool, C. K. I. Williams, J. Winn, A. Zisserman: The PASCAL Visual Object
+Classes (VOC) Challenge, IJCV 88 (2010). Notebook 01 reads one annotation file in the open.
+"""
 
 from pathlib import Path
 
 from defusedxml import DefusedXmlException, ElementTree
+from tqdm.auto import tqdm
 
 from helpers.errors import PlainError
 from helpers.pictures import SUFFIXES, Box, Ledger, Picture, PictureError, check
@@ -12,7 +17,6 @@ CLASSES = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
     *("train", "tvmonitor"),
 )
-FULL_COUNTS = {"pictures": 17_125, "annotations": 17_125, "objects": 40_138, "classes": 20}
 
 
 class VocError(PlainError, ValueError):
@@ -36,37 +40,35 @@ def find(folder):
     return next((p for p in places if (p / "JPEGImages").is_dir()), None)
 
 
-def read(folder, checked=check):
+def read(folder, checked=check, only=None, progress=False):
     """Return ([Picture], Ledger) of the VOC `folder`, ordered by id, which is the file's stem.
 
     A picture without a usable annotation stays, without labels, with a remark in the ledger.
-    `checked(path)` returns (width, height) or raises PictureError.
+    `checked(path)` returns (width, height) or raises PictureError; `only` is a set of ids to keep
+    to. Raises VocError when there is no such folder.
     """
     root = find(folder)
     if root is None:
         raise VocError(f"{folder} holds no folder JPEGImages. Give a VOC2007 or VOC2012 folder.")
-    pictures, ledger = {}, Ledger()
-    for path in sorted(root.joinpath("JPEGImages").iterdir(), key=lambda p: (p.stem, p.name)):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
-        picture = _picture(path, root, checked, ledger)
-        if picture and picture.id in pictures:
-            ledger.add(path, f"its name is taken by {pictures[picture.id].path.name}")
-        elif picture:
+    ledger, pictures = Ledger(), {}
+    files = [p for p in (root / "JPEGImages").iterdir() if only is None or p.stem in only]
+    files.sort(key=lambda path: (path.stem, path.name))
+    for path in tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress):
+        picture = _picture(path, root, checked, ledger, pictures)
+        if picture:
             pictures[picture.id] = picture
     return list(pictures.values()), ledger
 
 
 def annotation(path):
-    """Return ([Box], (width, height)) from the annotation file `path`; the size may be (0, 0).
+    """Return the tuple of `Box` in the annotation file `path`, in the file's order.
 
     Read with defusedxml: an entity or a document type is refused, never expanded. Parts of a
     person (head, hand, foot) are not objects. Raises AnnotationError.
     """
     try:
         root = ElementTree.parse(path, forbid_dtd=True).getroot()
-        size = tuple(int(root.findtext(f"size/{side}", "0")) for side in ("width", "height"))
-        boxes = [_box(item) for item in root.findall("object")]
+        boxes = tuple(_box(item) for item in root.findall("object"))
     except FileNotFoundError as error:
         raise AnnotationError("it has no annotation file") from error
     except DefusedXmlException as error:
@@ -75,7 +77,7 @@ def annotation(path):
         raise AnnotationError(f"its annotation cannot be read ({error})") from error
     if not boxes:
         raise AnnotationError("its annotation names no object")
-    return boxes, size
+    return boxes
 
 
 def counts(pictures):
@@ -88,20 +90,24 @@ def counts(pictures):
     }
 
 
-def _picture(path, root, checked, ledger):
+def _picture(path, root, checked, ledger, taken):
     """Return the Picture at `path` with what its annotation says, or None when it is unusable."""
-    try:
-        width, height = checked(path)
-    except PictureError as error:
-        ledger.add(path, str(error))
+    if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
         return None
     try:
-        boxes, _ = annotation(root / "Annotations" / f"{path.stem}.xml")
+        if path.stem in taken:
+            raise PictureError(f"its id is taken by {taken[path.stem].path.name}")
+        width, height = checked(path)
+    except PictureError as error:
+        ledger.add(path.relative_to(root), str(error))
+        return None
+    try:
+        boxes = annotation(root / "Annotations" / f"{path.stem}.xml")
     except AnnotationError as error:
-        ledger.add(path, f"{error}; it stays, without labels", used=True)
-        boxes = []
+        ledger.add(path.relative_to(root), f"{error}; it stays, without labels", used=True)
+        boxes = ()
     labels = tuple(sorted({box.label for box in boxes}))
-    return Picture(path.stem, path, labels, tuple(boxes), width, height)
+    return Picture(path.stem, path, labels, boxes, width, height)
 
 
 def _box(item):
