@@ -1,7 +1,7 @@
 """How good a search is: precision@k, average precision, recall@k and how sure we can be of them.
 
-A ranking is described by one list: is the hit at rank 1 relevant, the one at rank 2, … A query's own
-picture is left out of its ranking by the caller. Definitions: Manning, Raghavan, Schütze,
+A ranking is described by one list: is the hit at rank 1 relevant, the one at rank 2, … A query's
+own picture is left out of its ranking by the caller. Definitions: Manning, Raghavan, Schütze,
 Introduction to Information Retrieval, chapter 8. Notebook 04 teaches them.
 """
 
@@ -67,7 +67,8 @@ def recall_at_k(found, truth):
             f"There are answers to {len(found)} queries, but the truth of {len(truth)}. "
             "Give one list of ids for each query in both."
         )
-    shares = [len(set(f) & set(t)) / len(set(t)) for f, t in zip(found, truth, strict=True) if t]
+    pairs = [(set(f), set(t)) for f, t in zip(found, truth, strict=True)]
+    shares = [len(near & true) / len(true) for near, true in pairs if true]
     return float(np.mean(shares)) if shares else float("nan")
 
 

@@ -1,0 +1,252 @@
+"""One Milvus collection: made, opened, written, indexed, and counted after every change."""
+
+import time
+import warnings
+
+from tqdm.auto import tqdm
+
+from helpers import kinds, lite, milvus
+from helpers.rows import schema
+from helpers.trouble import MilvusError, RowsMissing, explain
+
+BATCH = 1000  # rows a call; measured: smaller and larger batches are slower
+PATIENCE = 120  # seconds for one call, or for one index to be built
+
+
+class Collection:
+    """A collection named `name` for vectors of `dim` numbers, made where there is none.
+
+    `missing` is how many rows it has lost since they were acknowledged; a loss is told by a
+    RowsMissing warning. Raises MilvusError when it cannot be had, or is another one's.
+    """
+
+    def __init__(self, uri, token, name, dim, kind=None):
+        """Open the collection, or make it with an index of this kind (None: EXACT)."""
+        self.uri, self.name, self.dim = uri, name, dim
+        self.is_lite = milvus.is_lite(uri)
+        _check_kind(kind, self.is_lite)
+        self.client = milvus.connect(uri, token)
+        try:
+            self._open(kind)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        """Let go of Milvus; closing twice is closing once."""
+        if self.client:
+            milvus.close(self.client, self.uri)
+        self.client = None
+
+    def ask(self, doing, method, *arguments, **options):
+        """Call a method of MilvusClient, loading the collection first where Milvus forgot to.
+
+        `doing` completes "Milvus could not …" in the MilvusError that is raised when it fails.
+        """
+        if self.client is None:
+            raise MilvusError("This index is closed. Open it again with Index(…).")
+        call = getattr(self.client, method)
+        options.setdefault("timeout", PATIENCE)
+        try:
+            try:
+                return call(*arguments, **options)
+            except Exception as error:
+                if "load" not in str(error):
+                    raise
+                self.client.load_collection(self.name, timeout=PATIENCE)
+                return call(*arguments, **options)
+        except Exception as error:
+            raise explain(error, doing, self.uri) from None
+
+    # Making and opening
+
+    def _open(self, kind):
+        """Make the collection or check the one there, load it, and count its rows."""
+        expected = 0
+        if self.ask("look into", "has_collection", self.name):
+            self._check_schema()
+        else:
+            self._create(kind or "EXACT")
+        self._load()
+        expected = milvus.acknowledged(self.client, self.uri, self.name)
+        rows = self.count()
+        self.missing = max(0, expected - rows)
+        if self.missing:
+            warnings.warn(
+                f"The index {self.name} holds {rows} rows, but {expected} were confirmed: "
+                f"{self.missing} are lost. Run sync (notebook 03) to make it whole again.",
+                RowsMissing,
+                stacklevel=4,
+            )
+        if kind not in (None, self.kind()):
+            self.build(kind)
+
+    def _create(self, kind):
+        """Make the collection with its index, so that it can be searched from the first row on."""
+        self.ask(
+            "make a collection in",
+            "create_collection",
+            self.name,
+            schema=schema(self.dim),
+            index_params=self._index(kind, 0),
+        )
+
+    def _check_schema(self):
+        """Raise MilvusError unless the collection's fields are those that we write."""
+        there = self.ask("look into", "describe_collection", self.name)["fields"]
+        wanted = {field.name: field.params for field in schema(self.dim).fields}
+        if {field["name"] for field in there} != set(wanted):
+            raise MilvusError(
+                f"The collection {self.name} was made by another program or version. "
+                f"Drop it (MilvusClient({self.uri!r}).drop_collection({self.name!r})), then run "
+                "notebook 03 again."
+            )
+        dim = next(int(f["params"]["dim"]) for f in there if f["name"] == "vector")
+        if dim != self.dim:
+            raise MilvusError(
+                f"The collection {self.name} keeps vectors of {dim} numbers, not {self.dim}. "
+                "Open it with the extractor that it was made for, or drop it first."
+            )
+
+    def _load(self):
+        """Load the collection; a damaged index file of Milvus Lite is thrown away and rebuilt."""
+        try:
+            self.ask("load", "load_collection", self.name)
+        except MilvusError:
+            if not (self.is_lite and lite.forget_indexes(self.uri, self.name)):
+                raise
+            self.ask("load", "load_collection", self.name)
+
+    # The index
+
+    def _index(self, kind, rows):
+        """Return pymilvus' description of an index of this kind over so many rows.
+
+        The parameters are given twice: a server reads them beside `index_type`, Milvus Lite only
+        inside `params`; it takes its own defaults, without a word, when they are not there.
+        """
+        parameters = kinds.build_parameters(kind, rows)
+        index = self.client.prepare_index_params()
+        index.add_index(
+            "vector",
+            index_type=kinds.milvus_type(kind),
+            metric_type="COSINE",
+            params={**parameters, "params": parameters},
+        )
+        return index
+
+    def index(self):
+        """Return Milvus' own description of the index on the vectors."""
+        return self.ask("describe", "describe_index", self.name, "vector")
+
+    def kind(self):
+        """Return the kind of the index, one of `kinds.KINDS`."""
+        return kinds.kind_of(self.index())
+
+    def build(self, kind, progress=False):
+        """Replace the index by one of this kind, and wait until it is really built."""
+        _check_kind(kind, self.is_lite)
+        index = self._index(kind, self.count())
+        self.ask("release", "release_collection", self.name)
+        self.ask("drop the index of", "drop_index", self.name, "vector")
+        self.ask("index", "create_index", self.name, index, sync=False)
+        self._wait(progress)
+        self._load()
+
+    def settle(self, progress=False):
+        """Flush what was written, wait until it is indexed, count it, and acknowledge the count.
+
+        Without the flush, Milvus Lite searches 20 to 80 times as slowly.
+        """
+        self.ask("flush", "flush", self.name)
+        index, rows = self.index(), self.count()
+        kind, buckets = kinds.kind_of(index), kinds.buckets(index)
+        wanted = kinds.build_parameters(kind, rows).get("nlist", 0)
+        if max(wanted, buckets) > 2 * min(wanted, buckets):  # made for another number of rows
+            self.build(kind, progress)
+        else:
+            self._wait(progress)
+        milvus.acknowledge(self.client, self.uri, self.name, rows)
+        self.missing = 0
+        return rows
+
+    def _wait(self, progress):
+        """Wait until the index is really built, with a progress bar over rows on a server."""
+        if self.is_lite:
+            return lite.wait_until_indexed(self.uri, self.name)
+        end = time.monotonic() + PATIENCE
+        with tqdm(desc="building the index", unit=" rows", disable=not progress) as bar:
+            while time.monotonic() < end:
+                state = self.index()
+                bar.total, bar.n = state["total_rows"], state["indexed_rows"]
+                bar.refresh()
+                if state["state"] == "Finished" and not state["pending_index_rows"]:
+                    return True
+                time.sleep(0.2)
+        raise MilvusError(
+            f"The server has not built the index within {PATIENCE} seconds. "
+            "Choose another kind of index, such as EXACT, or look into the server's log."
+        )
+
+    # The rows
+
+    def count(self):
+        """Return the number of rows, those just written included."""
+        fields = {"output_fields": ["count(*)"]}
+        answer = self.ask("count", "query", self.name, filter="", **fields, **milvus.FRESH)
+        return int(answer[0]["count(*)"])
+
+    def digests(self, ids=None):
+        """Return {id: digest} of the rows with these ids, or of all rows."""
+        fields = {"output_fields": ["id", "digest"], **milvus.FRESH}
+        if ids is None:
+            return {row["id"]: row["digest"] for row in self._all(fields)}
+        found = {}
+        for start in range(0, len(ids), BATCH):
+            part = ids[start : start + BATCH]
+            rows = self.ask("read", "get", self.name, part, **fields)
+            found |= {row["id"]: row["digest"] for row in rows}
+        return found
+
+    def _all(self, fields):
+        """Yield all rows; a server gives no more than 16,384 at a time."""
+        pages = self.ask("read", "query_iterator", self.name, batch_size=8000, **fields)
+        while page := pages.next():
+            yield from page
+        pages.close()
+
+    def write(self, rows, progress=False):
+        """Upsert rows in batches; each batch is safe once its call returns."""
+        with tqdm(total=len(rows), desc="writing", unit=" rows", disable=not progress) as bar:
+            for start in range(0, len(rows), BATCH):
+                batch = rows[start : start + BATCH]
+                self.ask("write to", "upsert", self.name, batch)
+                bar.update(len(batch))
+
+    def remove(self, ids):
+        """Delete the rows with these ids, lowering what is acknowledged before, not after."""
+        if not ids:
+            return
+        left = max(0, milvus.acknowledged(self.client, self.uri, self.name) - len(ids))
+        milvus.acknowledge(self.client, self.uri, self.name, left)
+        for start in range(0, len(ids), BATCH):
+            self.ask("delete from", "delete", self.name, ids=ids[start : start + BATCH])
+
+    def drop(self):
+        """Delete the collection and all its rows."""
+        milvus.acknowledge(self.client, self.uri, self.name, 0)
+        self.ask("drop", "drop_collection", self.name)
+
+    def start_over(self):
+        """Drop the collection and make it anew, with the same kind of index."""
+        kind = self.kind()
+        self.drop()
+        self._create(kind)
+        self.missing = 0
+
+
+def _check_kind(kind, is_lite):
+    """Raise MilvusError when there is no such kind of index here."""
+    if kind is not None and (kind not in kinds.KINDS or (is_lite and kind in kinds.SERVER_ONLY)):
+        there = [k for k in kinds.KINDS if not (is_lite and k in kinds.SERVER_ONLY)]
+        raise MilvusError(f"There is no {kind} index here. Choose one of {', '.join(there)}.")
