@@ -121,28 +121,30 @@ def megabytes(size):
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
-def _from(url, target, timeout, pause, progress):
+def _from(url, target, timeout, pause, progress, last=False):
     """Give `target` its bytes from `url`; raise RemoteError when they do not come or are wrong."""
     target.path.parent.mkdir(parents=True, exist_ok=True)
-    resumed = _have(target) > 0
-    insist(lambda: _continue(url, target, timeout, progress), lambda: _have(target), pause)
+    starts = []
+    insist(lambda: _continue(url, target, timeout, progress, starts), lambda: _have(target), pause)
     wrong = verify(target.part, target.digests, progress)
     if wrong:
         _forget(target)
-        if resumed:  # the first part may be another mirror's: once more, all from this one
-            return _from(url, target, timeout, pause, progress)
+        if any(starts) and not last:  # perhaps pieces of different files: once more from 0
+            return _from(url, target, timeout, pause, progress, last=True)
         raise RemoteError(f"its bytes are not the right ones ({wrong[0]} differs)")
     os.replace(target.part, target.path)
     target.note.unlink(missing_ok=True)
     return None
 
 
-def _continue(url, target, timeout, progress):
-    """Append to the part what `url` gives from there on, to the end of the file."""
+def _continue(url, target, timeout, progress, starts):
+    """Append to the part what `url` gives from there on; add the first byte's place to `starts`."""
     start, version = _resume_point(url, target)
     if target.size is not None and start == target.size:
+        starts.append(start)
         return
     with open_at(url, start, version, timeout) as body:
+        starts.append(body.start)
         if target.size is not None and body.total not in (None, target.size):
             raise RemoteError(f"it offers {body.total:,} bytes where {target.size:,} are right")
         _note(url, body.version, target)
