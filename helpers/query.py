@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from helpers.index import Labels
+from helpers.filters import Labels
 
 MAX_K = 100
 SMALLEST = 0.02  # a region's width and height, as a part of the picture

@@ -165,10 +165,13 @@ class Session:
 
     def locate(self, picture_id):
         """Return (path, labels) of an indexed picture that may be shown; raises PathError."""
-        picture = self.engine.pictures.get(picture_id) or self.engine.index.get(picture_id)
-        if picture is None or not self.may_show(picture_id, picture.path):
-            raise PathError("This picture is not here any more. Search again.")
-        return Path(picture.path), tuple(picture.labels)
+        known = self.engine.pictures.get(picture_id)
+        if known:
+            return Path(known.path), known.labels
+        row = self.engine.index.get(picture_id)
+        if not is_inside(row["path"], self.roots):
+            raise PathError("This picture may not be shown. Search with another one.")
+        return Path(row["path"]), row["labels"]
 
     def may_show(self, picture_id, path):
         """Return True for the data set's own pictures and for files below the allowed roots."""
