@@ -430,10 +430,15 @@ AIRLINES = [
 ]
 
 
-def draw_aeroplane(pen, rng, kind=None):
+def draw_aeroplane(pen, rng, kind=None, gear=True):
     """Draw an airliner from the side or from below, or a light aeroplane."""
     kind = kind or pick(rng, ["airliner", "airliner", "light", "below"])
-    {"airliner": airliner, "light": light_plane, "below": plane_below}[kind](pen, rng)
+    if kind == "below":
+        plane_below(pen, rng)
+    elif kind == "light":
+        light_plane(pen, rng)
+    else:
+        airliner(pen, rng, gear)
 
 
 def airliner(pen, rng, gear=True):
@@ -492,7 +497,7 @@ def airliner(pen, rng, gear=True):
     )
 
 
-def light_plane(pen, rng, gear=True):
+def light_plane(pen, rng):
     """Draw a small high-wing aeroplane with a propeller, from the side."""
     paint, body = (
         vary(rng, pick(rng, PAINTS)),
