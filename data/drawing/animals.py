@@ -216,7 +216,7 @@ def cat_head(clay, rng, coat, light, r, iris):
             flow=(-0.3, -0.2, s),
         )
         with clay.at((r * 0.74, r * 0.12, s * r * 0.46), yaw=90 - 30 * s):
-            eye(clay, (0, 0, 0), r * 0.205, iris=iris, slit=rng.random() < 0.65 or None)
+            eye(clay, (0, 0, 0), r * 0.21, iris=iris, slit=rng.random() < 0.65 or None)
             clay.tube(
                 [
                     (-r * 0.26, -r * 0.02, r * 0.1),
@@ -270,11 +270,11 @@ CATS = [
 ]
 
 
-def draw_cat(pen, rng):
+def draw_cat(pen, rng, view=None):
     """Draw a cat: sitting, standing, walking, lying, or its face."""
-    view = rng.choice(["sit", "walk", "lie", "face"], p=[0.34, 0.22, 0.2, 0.24])
+    view = view or rng.choice(["sit", "walk", "lie", "face"], p=[0.34, 0.16, 0.24, 0.26])
     base, light, pattern = CATS[rng.integers(len(CATS))]
-    coat, base, light = pet_coat(rng, base, light, pattern, rng.choice([0.022, 0.03, 0.045]))
+    coat, base, light = pet_coat(rng, base, light, pattern, rng.choice([0.016, 0.022, 0.034]))
     iris = [(150, 165, 60), (200, 150, 40), (95, 150, 170), (110, 150, 80)][rng.integers(4)]
     light_fur = Skin(
         light if pattern != "tabby" or rng.random() < 0.4 else base,
@@ -283,18 +283,18 @@ def draw_cat(pen, rng):
         contrast=0.1,
     )
     paw = Skin(light if pattern in ("patch", "socks") else base, fur=0.012, thick=0.0035)
-    b = Build(leg=0.30, chest=0.135, waist=0.135, bone=0.036, neck=0.1, head=0.145, length=0.58)
+    b = Build(leg=0.27, chest=0.125, waist=0.128, bone=0.031, neck=0.1, head=0.145, length=0.62)
     clay = Clay(rng)
-    tail = lambda points: clay.tube(points, [0.04, 0.042, 0.04, 0.02], coat)  # noqa: E731
-    if view == "face":
-        clay.tube([(0, 0, 0), (-0.1, -0.14, 0), (-0.14, -0.26, 0)], [0.1, 0.14, 0.2], coat)
-        clay.ball((-0.02, -0.2, 0), (0.1, 0.14, 0.13), light_fur)
-        cat_head(clay, rng, coat, light, 0.16, iris)
-        return clay.draw(pen, yaw=rng.uniform(-110, -60), pitch=rng.uniform(-4, 12), shadow=0)
-    if view == "sit":
+
+    def tail(points):
+        clay.tube(points, [0.034, 0.036, 0.034, 0.018], coat)
+
+    if view in ("sit", "face"):
         x, y = pet_sitting(clay, rng, b, coat, light_fur, paw)
         tail([(-0.28, 0.06, 0.05), (-0.24, 0.045, 0.24), (0.02, 0.04, 0.30), (0.20, 0.04, 0.26)])
         yaw = rng.choice([-1, 1]) * rng.uniform(0, 40) - rng.choice([0, 55])
+        if view == "face":
+            clay.floor, yaw = y - rng.uniform(0.02, 0.18), rng.uniform(-115, -60)
     elif view == "walk":
         x, y = pet_body(clay, b, coat, light_fur)
         pet_legs(clay, rng, b, coat, paw, rng.choice(["walk", "stand"]))
@@ -309,11 +309,11 @@ def draw_cat(pen, rng):
         yaw = rng.uniform(-60, 20)
     neck = (x + 0.07, y + 0.10, 0)
     clay.tube([neck, (x, y, 0)], [0.095, 0.125], coat, wide=0.9)
-    turn = -yaw - 90 if rng.random() < 0.65 else 0  # most look at the viewer
+    turn = -yaw - 90 if rng.random() < 0.75 or view == "face" else 0  # most look at the viewer
     turn = float(np.clip(turn, -85, 60)) + rng.uniform(-15, 15)
     with clay.at((x + 0.09, y + 0.15, 0), yaw=turn, pitch=rng.uniform(-8, 8)):
-        cat_head(clay, rng, coat, light, 0.14, iris)
-    return clay.draw(pen, yaw=yaw, pitch=rng.uniform(4, 16))
+        cat_head(clay, rng, coat, light, 0.145, iris)
+    return clay.draw(pen, yaw=yaw, pitch=rng.uniform(4, 16), shadow=0.5 * (view != "face"))
 
 
 def dog_head(clay, rng, coat, mask, r, muzzle, ears, open_mouth):
@@ -504,15 +504,15 @@ def dog_build(rng, kind):
         waist=0.125,
         bone=0.046,
         neck=0.15,
-        head=0.145 if small else 0.135,
+        head=0.155,
         length=0.68 if not small else 0.6,
     )
 
 
-def draw_dog(pen, rng):
-    """Draw a dog of one of eight breeds: standing, walking, running, sitting, lying, or its face."""
-    view = rng.choice(
-        ["stand", "walk", "run", "sit", "lie", "face"], p=[0.18, 0.18, 0.1, 0.22, 0.12, 0.2]
+def draw_dog(pen, rng, view=None):
+    """Draw a dog of eight breeds: standing, walking, running, sitting, lying, or its face."""
+    view = view or rng.choice(
+        ["stand", "walk", "run", "sit", "lie", "face"], p=[0.14, 0.18, 0.1, 0.22, 0.12, 0.24]
     )
     kind = list(DOGS)[rng.integers(len(DOGS))]
     d, b = DOGS[kind], dog_build(rng, kind)
@@ -537,26 +537,11 @@ def draw_dog(pen, rng):
     chest = Skin(tuple(light), fur=d["fur"] * 1.1, thick=0.004, contrast=0.12)
     paw = Skin(tuple(light), fur=0.012, thick=0.0035)
     clay, pant = Clay(rng), rng.random() < 0.55
-    if view == "face":
-        clay.tube(
-            [(-0.03, -0.02, 0), (-0.14, -0.16, 0), (-0.16, -0.3, 0)],
-            [0.11, 0.14, 0.2],
-            coat,
-            wide=0.95,
-        )
-        clay.tube(
-            [(-0.0, -0.1, 0), (-0.03, -0.22, 0), (-0.03, -0.34, 0)], [0.07, 0.12, 0.13], chest
-        )
-        dog_head(clay, rng, head_coat, mask, 0.15, d["muzzle"], d["ears"], pant)
-        return clay.draw(
-            pen,
-            yaw=rng.choice([-1, 1]) * rng.uniform(10, 42) - 78,
-            pitch=rng.uniform(0, 10),
-            shadow=0,
-        )
-    if view == "sit":
+    if view in ("sit", "face"):
         x, y = pet_sitting(clay, rng, b, coat, chest, paw)
         root, yaw = (-0.27, 0.08), rng.uniform(-65, 15)
+        if view == "face":
+            clay.floor, yaw = y - rng.uniform(0.0, 0.2), rng.uniform(-120, -40)
     elif view == "lie":
         x, y = pet_lying(clay, b, coat, chest, paw)
         root, yaw = (-b.length / 2 - 0.1, 0.12), rng.uniform(-55, 10)
@@ -577,10 +562,10 @@ def draw_dog(pen, rng):
         collar = Skin([(170, 30, 34), (36, 70, 150), (30, 28, 28)][rng.integers(3)], gloss=0.3)
         with clay.at((x + 0.085, y + 0.135, 0), pitch=-35):
             clay.lathe([(-0.015, 0.104), (0.015, 0.102)], collar, smooth=False)
-    turn = float(np.clip(-yaw - 75, -70, 60)) if rng.random() < 0.5 else rng.uniform(-20, 20)
+    turn = float(np.clip(-yaw - 75, -70, 60)) if rng.random() < 0.6 else rng.uniform(-20, 20)
     with clay.at((x + 0.15, y + 0.25, 0), yaw=turn, pitch=rng.uniform(-14, 6)):
         dog_head(clay, rng, head_coat, mask, b.head, d["muzzle"], d["ears"], pant)
-    return clay.draw(pen, yaw=yaw, pitch=rng.uniform(4, 14))
+    return clay.draw(pen, yaw=yaw, pitch=rng.uniform(4, 14), shadow=0.5 * (view != "face"))
 
 
 DRAW = {"cat": draw_cat, "dog": draw_dog}

@@ -24,15 +24,16 @@ SONGBIRDS = {
 }
 
 
-def plumage(rng, colour, fur=0.035, spots=0.0):
+def plumage(rng, colour, fur=0.018, spots=0.0):
     """Return a feathered skin, faintly scaled or speckled."""
     colour = np.array(tint(rng, colour, 7))
     scale = noise3(rng, 26)
 
     def paint(p):
-        return colour * (1 + 0.1 * scale(p) - spots * (scale(p) > 0.35))[:, None]
+        scallop = np.sin(95 * p[:, 0] + 2.5 * scale(p)) * np.sin(95 * p[:, 1] + 60 * p[:, 2])
+        return colour * (1 + 0.07 * scallop + 0.06 * scale(p) - spots * (scale(p) > 0.35))[:, None]
 
-    return Skin(colour, fur=fur, thick=0.007, contrast=0.09, wild=0.22, paint=paint)
+    return Skin(colour, fur=fur, thick=0.006, contrast=0.05, wild=0.16, paint=paint)
 
 
 def feather(clay, root, tip, width, skin, sign=1):
@@ -144,7 +145,7 @@ def perched(clay, rng):
     with clay.at((0.14, 0.53 + (0.12 if kind in ("parrot", "macaw") else 0.05), 0), yaw=turn):
         songbird_head(clay, rng, kind, body, front, bill, length, depth)
     legs(clay, rng, (0.03, 0.16), 0.12, tint(rng, (110, 84, 70)))
-    if rng.random() < 0.65:
+    if rng.random() < 0.65 or kind in ("parrot", "macaw"):
         bark = Skin(tint(rng, (96, 74, 54)), rough=0.4, fur=0.02, contrast=0.2)
         clay.tube(
             [(-0.5, -0.02, 0.02), (-0.1, 0.0, 0.03), (0.2, 0.01, 0.02), (0.5, 0.07, 0)],
@@ -350,8 +351,8 @@ def spread(clay, s, lift, cover, wing, edge):
         t = i / 13
         slab(
             clay,
-            bone(t) + [0.01, 0.012, 0],
-            bone(t) + [-0.12 + 0.05 * t, 0.01, s * 0.03 * t],
+            bone(t) + np.array([0.01, 0.012, 0]),
+            bone(t) + np.array([-0.12 + 0.05 * t, 0.01, s * 0.03 * t]),
             0.045,
             cover,
         )
@@ -378,9 +379,9 @@ def slab(clay, root, tip, width, skin):
     )
 
 
-def draw_bird(pen, rng):
+def draw_bird(pen, rng, view=None):
     """Draw a bird: perched, at the water or in flight."""
-    view = rng.choice(["perch", "water", "fly"], p=[0.5, 0.25, 0.25])
+    view = view or rng.choice(["perch", "face", "water", "fly"], p=[0.45, 0.12, 0.22, 0.21])
     clay = Clay(rng)
     if view == "fly":
         flying(clay, rng)
@@ -390,10 +391,12 @@ def draw_bird(pen, rng):
             pitch=rng.choice([-1, 1]) * rng.uniform(25, 65),
             shadow=0,
         )
-    ground = perched(clay, rng) if view == "perch" else wading(clay, rng)
+    ground = perched(clay, rng) if view in ("perch", "face") else wading(clay, rng)
+    if view == "face":
+        clay.floor, ground = rng.uniform(0.26, 0.36), False
     return clay.draw(
         pen,
-        yaw=rng.choice([0, 0, -45]) + rng.uniform(-25, 25),
+        yaw=rng.choice([0, 0, -25]) + rng.uniform(-20, 20),
         pitch=rng.uniform(0, 10),
         shadow=0.45 * ground,
     )

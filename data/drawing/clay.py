@@ -84,7 +84,7 @@ class Clay:
     def __init__(self, rng):
         """Start with nothing; all that varies comes from `rng`."""
         self.rng = rng
-        self.floor = None  # cut the model off below this height: head and shoulders
+        self.floor = None  # a portrait: the picture's lower edge cuts the model at this height
         self.skins: list[Skin] = []
         self.balls: list[tuple] = []  # centre, 3 x 3 axes, skin number, hair flow
         self.panels: list[tuple] = []  # corners (n, 3), skin number
@@ -203,6 +203,8 @@ class _Render:
 
     def __init__(self, clay, pen, look, spin, scale, middle):
         self.clay, self.pen, self.rng = clay, pen, clay.rng
+        portrait = clay.floor is not None
+        self.ground = pen.canvas.image.height + SCALE if portrait else pen.y
         self.unit = pen.unit / SCALE * FINE * scale  # pixels per model unit
         self.back = np.linalg.inv(spin @ look)
         self.spun_middle = spin @ middle
@@ -404,7 +406,7 @@ class _Render:
         size = max(1, round(picture.width * grow)), max(1, round(picture.height * grow))
         corner = (
             round(self.pen.x + left * self.unit * grow),
-            round(self.pen.y - top * self.unit * grow),
+            round(self.ground - top * self.unit * grow),
         )
         return picture.resize(size, Image.Resampling.BICUBIC), corner
 

@@ -22,12 +22,13 @@ def tint(rng, colour, spread=10):
 def eye(clay, where, size, iris=(60, 35, 15), slit=None, out=1):
     """Set a glossy eye with an iris and a pupil, looking along local z times `out`."""
     x, y, z = where
-    clay.ball(where, size * 1.18, Skin((20, 16, 14)))
-    clay.ball((x, y, z + out * size * 0.3), size, Skin(iris, gloss=1.0, rough=0))
-    pupil = (size * 0.25, size * 0.8, size * 0.3) if slit else size * 0.62
-    clay.ball((x, y, z + out * size * 0.85), pupil, BLACK)
-    spark = (x - size * 0.3, y + size * 0.4, z + out * size * 1.2)
-    clay.ball(spark, size * 0.24, Skin((255, 255, 255), glow=1, rough=0))
+    clay.ball(where, (size * 1.28, size * 1.05, size * 0.75), Skin((20, 16, 14)))
+    dome = (size * 1.08, size * 0.92, size * 0.72)
+    clay.ball((x, y, z + out * size * 0.16), dome, Skin(iris, gloss=1.0, rough=0))
+    pupil = (size * 0.24, size * 0.75, size * 0.3) if slit else (size * 0.6, size * 0.6, size * 0.3)
+    clay.ball((x, y, z + out * size * 0.64), pupil, BLACK)
+    spark = (x - size * 0.3, y + size * 0.35, z + out * size * 0.86)
+    clay.ball(spark, size * 0.2, Skin((255, 255, 255), glow=1, rough=0))
 
 
 def bent(start, lengths, angles, z):
@@ -110,9 +111,9 @@ HORSES = [
 ]
 
 
-def draw_horse(pen, rng):
+def draw_horse(pen, rng, view=None):
     """Draw a horse: standing, walking, trotting or grazing, or its head and neck."""
-    view = rng.choice(
+    view = view or rng.choice(
         ["stand", "walk", "run", "graze", "head", "turned"], p=[0.2, 0.2, 0.15, 0.15, 0.15, 0.15]
     )
     base, hair = HORSES[rng.integers(len(HORSES))]
@@ -146,9 +147,11 @@ def draw_horse(pen, rng):
         clay.tube(
             [(-0.05, 0.11, 0), (0.05, 0.115, 0), (0.13, 0.09, 0.01)], [0.035, 0.03, 0.012], mane
         )
-    if view == "head":
-        return clay.draw(pen, yaw=rng.uniform(-75, 20), pitch=rng.uniform(0, 6), shadow=0)
     horse_body(clay, rng, coat, mane, view)
+    if view == "head":
+        clay.floor = rng.uniform(0.52, 0.75)
+        yaw = rng.uniform(-75, -35) if rng.random() < 0.6 else rng.uniform(5, 30)
+        return clay.draw(pen, yaw=yaw, pitch=rng.uniform(0, 6), shadow=0)
     horse_legs(clay, rng, (coat, sock, hoof), view)
     yaw = rng.choice([-1, 1]) * rng.uniform(28, 60) if view == "turned" else rng.uniform(-22, 22)
     return clay.draw(pen, yaw=yaw, pitch=rng.uniform(3, 12))
@@ -173,7 +176,7 @@ def horse_neck(clay, coat, mane, poll, down):
     n = len(clay.balls)
     flow = (-0.35, -1, 0.1)
     for i in range(n - 140, n):  # the mane hangs: its hair does not follow the crest
-        c, m, s, f = clay.balls[i]
+        c, m, s, _ = clay.balls[i]
         if clay.skins[s] is mane:
             clay.balls[i] = (c, m, s, np.array(flow))
 
@@ -268,8 +271,8 @@ def cow_head(clay, coat, blaze, horn, nose):
 COWS = [
     ("patch", (24, 22, 22), (240, 237, 230)),
     ("patch", (130, 62, 36), (240, 234, 222)),
-    ("plain", (150, 92, 52), (205, 170, 130)),
-    ("plain", (58, 40, 32), (90, 66, 50)),
+    ("patch", (150, 92, 52), (236, 226, 208)),
+    ("plain", (148, 66, 38), (205, 170, 130)),
     ("plain", (196, 160, 112), (228, 208, 175)),
     ("patch", (30, 26, 26), (238, 236, 232)),
     ("plain", (222, 214, 198), (236, 228, 214)),
@@ -291,14 +294,17 @@ def cow_coat(rng):
 
     coat = Skin(dark, fur=0.022, thick=0.004, contrast=0.1, paint=paint)
     face = Skin(dark, fur=0.02, thick=0.004, contrast=0.1)
-    blaze = Skin(light if kind == "patch" else dark, fur=0.02, thick=0.004, contrast=0.1)
+    pale = kind == "patch" or rng.random() < 0.5  # a white face
+    blaze = Skin(
+        tint(rng, (238, 230, 218), 4) if pale else dark, fur=0.02, thick=0.004, contrast=0.1
+    )
     legs = Skin(light if kind == "patch" else dark * 0.85, fur=0.015, thick=0.004, contrast=0.1)
     return coat, face, blaze, legs
 
 
-def draw_cow(pen, rng):
+def draw_cow(pen, rng, view=None):
     """Draw a cow: standing, walking, grazing, lying, or its face."""
-    view = rng.choice(
+    view = view or rng.choice(
         ["stand", "walk", "graze", "lie", "face", "turned"], p=[0.22, 0.18, 0.15, 0.12, 0.15, 0.18]
     )
     coat, face, blaze, legs = cow_coat(rng)
@@ -316,18 +322,21 @@ def draw_cow(pen, rng):
     )
     clay.tube(
         [(poll[0] - 0.06, poll[1] - 0.16, 0), (0.66, 0.60, 0), (0.54, 0.50, 0)],
-        [0.04, 0.07, 0.05],
+        [0.05, 0.09, 0.06],
         coat,
         wide=0.4,
     )
     look = rng.uniform(-25, 25) + (0 if view in ("face", "turned") else rng.choice([0, -60]))
-    if rng.random() < 0.3 and view in ("stand", "lie"):
+    if rng.random() < 0.5 and view in ("stand", "walk", "lie"):
         look = -75
-    with clay.at(poll, yaw=look, pitch=rng.uniform(-60, -45) if down else rng.uniform(-42, -25)):
-        cow_head(clay, face, blaze, rng.random() < 0.55, nose)
-    if view == "face":
-        return clay.draw(pen, yaw=rng.uniform(-88, -50), pitch=rng.uniform(0, 8), shadow=0)
+    tilt = rng.uniform(-60, -45) if down else rng.uniform(-42, -25)
+    with clay.at(poll, yaw=look, pitch=tilt, scale=1.18):
+        cow_head(clay, face, blaze, rng.random() < 0.65, nose)
+        ear_tags(clay, rng)
     cow_body(clay, coat, legs)
+    if view == "face":
+        clay.floor = rng.uniform(0.28, 0.5)
+        return clay.draw(pen, yaw=rng.uniform(-95, -55), pitch=rng.uniform(0, 8), shadow=0)
     if view == "lie":
         cow_folded(clay, coat, legs)
     else:
@@ -336,11 +345,18 @@ def draw_cow(pen, rng):
     return clay.draw(pen, yaw=yaw - (20 if drop else 0), pitch=rng.uniform(4, 14))
 
 
+def ear_tags(clay, rng):
+    """Hang the yellow tags that farm cattle wear in their ears."""
+    if rng.random() < 0.5:
+        for s in (-1, 1):
+            clay.ball((-0.015, -0.01, s * 0.20), (0.008, 0.028, 0.024), Skin((236, 200, 50)))
+
+
 def cow_body(clay, coat, tuft):
     """Model the long square barrel, hip bones, udder and tail."""
     clay.tube(
-        [(0.56, 0.74, 0), (0.36, 0.73, 0), (0.0, 0.69, 0), (-0.35, 0.72, 0), (-0.58, 0.76, 0)],
-        [0.23, 0.28, 0.30, 0.275, 0.21],
+        [(0.56, 0.74, 0), (0.36, 0.71, 0), (0.0, 0.67, 0), (-0.35, 0.70, 0), (-0.58, 0.76, 0)],
+        [0.25, 0.31, 0.335, 0.30, 0.22],
         coat,
         wide=[0.75, 0.8, 0.95, 0.9, 0.75],
     )
@@ -352,9 +368,9 @@ def cow_body(clay, coat, tuft):
         clay.ball((-0.52, 0.72, s * 0.10), (0.15, 0.22, 0.11), coat)
         clay.ball((0.45, 0.68, s * 0.12), (0.13, 0.22, 0.1), coat)
     udder = Skin((222, 170, 155))
-    clay.ball((-0.34, 0.43, 0.02), (0.12, 0.09, 0.11), udder)
+    clay.ball((-0.36, 0.38, 0.03), (0.14, 0.11, 0.15), udder)
     for dx in (-0.05, 0.04):
-        clay.cone((-0.34 + dx, 0.37, 0.08), (-0.34 + dx, 0.31, 0.08), 0.018, 0.012, udder, steps=8)
+        clay.cone((-0.34 + dx, 0.31, 0.10), (-0.34 + dx, 0.24, 0.10), 0.02, 0.012, udder, steps=8)
     clay.tube(
         [(-0.74, 0.94, 0), (-0.80, 0.84, 0.01), (-0.80, 0.5, 0.02)], [0.03, 0.022, 0.018], coat
     )
@@ -409,9 +425,9 @@ def cow_folded(clay, coat, low):
         )
 
 
-def draw_sheep(pen, rng):
+def draw_sheep(pen, rng, view=None):
     """Draw a sheep: standing, walking, grazing, lying, seen from the front, or its face."""
-    view = rng.choice(
+    view = view or rng.choice(
         ["stand", "walk", "graze", "lie", "front", "face"], p=[0.22, 0.18, 0.2, 0.12, 0.18, 0.1]
     )
     fleece = tint(
@@ -437,14 +453,15 @@ def draw_sheep(pen, rng):
     clay = Clay(rng)
     down = view == "graze"
     poll = (0.70, 0.24, 0) if down else (0.58, 0.90 + rng.uniform(-0.06, 0.06), 0)
-    sheep_wool(clay, rng, wool, poll, down, view == "face")
+    sheep_wool(clay, rng, wool, poll, down)
     turned = rng.choice([0, -70], p=[0.6, 0.4]) if view in ("stand", "lie", "walk") else 0
     with clay.at(
         poll, yaw=turned + rng.uniform(-15, 15), pitch=-65 if down else rng.uniform(-45, -28)
     ):
         sheep_head(clay, rng, face, wool, rng.random() < 0.22)
     if view == "face":
-        return clay.draw(pen, yaw=rng.uniform(-85, -45), pitch=4, shadow=0)
+        clay.floor = rng.uniform(0.45, 0.62)
+        return clay.draw(pen, yaw=rng.uniform(-95, -60), pitch=4, shadow=0)
     if view != "lie":
         sheep_legs(clay, rng, face, view)
     else:
@@ -458,7 +475,7 @@ def draw_sheep(pen, rng):
     return clay.draw(pen, yaw=yaw, pitch=rng.uniform(4, 14))
 
 
-def sheep_wool(clay, rng, wool, poll, down, face_only):
+def sheep_wool(clay, rng, wool, poll, down):
     """Heap tufts of wool into a round body and a woolly neck."""
     x, y, _ = poll
     clay.tube(
@@ -467,8 +484,6 @@ def sheep_wool(clay, rng, wool, poll, down, face_only):
         wool,
         wide=0.85,
     )
-    if face_only:
-        return
     clay.tube(
         [(0.34, 0.60, 0), (0.1, 0.60, 0), (-0.2, 0.60, 0), (-0.38, 0.60, 0)],
         [0.25, 0.29, 0.30, 0.25],

@@ -200,10 +200,10 @@ def a_bottle(clay, rng, at=(0, 0, 0)):
         clay.lathe([(top - 0.03, r * 1.3), (top - 0.02, r * 1.3)], cap, steps=4, smooth=False)
 
 
-def draw_bottle(pen, rng):
+def draw_bottle(pen, rng, view=None):
     """Draw a bottle, or two or three in a row, on their feet or one lying down."""
     clay = Clay(rng)
-    view = rng.choice(["one", "few", "lying", "tilted"], p=[0.5, 0.28, 0.1, 0.12])
+    view = view or rng.choice(["one", "few", "lying", "tilted"], p=[0.5, 0.28, 0.1, 0.12])
     if view == "few":
         n = int(rng.integers(2, 4))
         for k in range(n):
@@ -424,7 +424,7 @@ def table_centre(clay, rng):
             clay.ball((k, 0.04, 0), (0.045, 0.036, 0.08), Skin((196, 136, 70), rough=0.25))
 
 
-def draw_diningtable(pen, rng):
+def draw_diningtable(pen, rng, chairs=None):
     """Draw a laid table from slightly above: round or long, bare wood or under a cloth."""
     clay, h = Clay(rng), 0.50
     wide, deep = rng.uniform(0.55, 0.72), rng.uniform(0.32, 0.42)
@@ -478,7 +478,7 @@ def draw_diningtable(pen, rng):
             for s in (-1, 1):
                 place_setting(clay, rng, s * 0.32, 0, 1)
         table_centre(clay, rng)
-    if rng.random() < 0.65:
+    if rng.random() < 0.65 if chairs is None else chairs:
         table_chairs(clay, rng, wide, deep, skin)
     return clay.draw(pen, yaw=rng.uniform(-35, 35), pitch=rng.uniform(18, 36))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def leaf(clay, root, direction, length, width, skin, droop=0.5):
         rows.append(
             (mid - side * half + [0, 0.25 * half, 0], mid, mid + side * half + [0, 0.25 * half, 0])
         )
-    for (a, b, c), (e, f, g) in zip(rows, rows[1:], strict=False):
+    for (a, b, c), (e, f, g) in pairwise(rows):
         clay.panel([a, b, f, e], skin)
         clay.panel([b, c, g, f], skin)
 
@@ -93,7 +94,7 @@ def bush(clay, rng, h, skins, flowers=None):
         leaf(
             clay,
             at,
-            d + [0, 0.3, 0],
+            d + np.array([0, 0.3, 0]),
             rng.uniform(0.09, 0.16),
             rng.uniform(0.028, 0.05),
             skins[rng.integers(3)],
@@ -334,11 +335,12 @@ def old_set(clay, rng):
     right = 0.27
     lit = screen(rng, (-0.42, 0.13), (right, 0.71), rng.random() < 0.8)
     xs, ys = np.linspace(-0.42, right, 9), np.linspace(0.13, 0.71, 9)
-    bulge = lambda x, y: (
-        0.14 + 0.035 * (1 - ((x + 0.075) / 0.36) ** 2) * (1 - ((y - 0.42) / 0.3) ** 2)
-    )  # noqa: E731
-    for x, x2 in zip(xs, xs[1:], strict=False):
-        for y, y2 in zip(ys, ys[1:], strict=False):
+
+    def bulge(x, y):
+        return 0.14 + 0.035 * (1 - ((x + 0.075) / 0.36) ** 2) * (1 - ((y - 0.42) / 0.3) ** 2)
+
+    for x, x2 in pairwise(xs):
+        for y, y2 in pairwise(ys):
             clay.panel([(u, v, bulge(u, v)) for u, v in ((x, y), (x2, y), (x2, y2), (x, y2))], lit)
     for y in (0.64, 0.52):
         clay.ball((0.36, y, 0.145), (0.042, 0.042, 0.025), METAL)

@@ -256,9 +256,38 @@ def shoe(clay, where, skin, pitch=0.0):
         clay.box((-0.034, -0.052, -0.024), (0.085, -0.044, 0.024), Skin((34, 30, 28)))
 
 
+def buttoned(rng, top, cx, cy):
+    """Open the top over a shirt and tie, or button it down the front, or leave it as it is."""
+    kind = rng.choice(["plain", "jacket", "buttons"], p=[0.45, 0.3, 0.25])
+    if kind == "plain":
+        return top
+    shirt = np.array(
+        tint(rng, [(240, 240, 238), (170, 196, 226), (236, 220, 200)][rng.integers(3)], 5)
+    )
+    tie = np.array(tint(rng, CLOTHS[rng.integers(len(CLOTHS))], 8)) if rng.random() < 0.6 else shirt
+    dark = np.array(top.colour) * 0.55
+
+    def paint(p):
+        out = np.array(top.paint(p), float)
+        up, side, front = p[:, 1] - cy, np.abs(p[:, 2]), p[:, 0] > cx
+        if kind == "buttons":
+            out[front & (side < 0.014) & (np.abs(side - 0.014) < 0.003)] = dark
+            out[front & (side < 0.005) & (np.sin(up * 130) > 0.6)] = 235
+            return out
+        open_ = front & (side < 0.012 + (up + 0.16) * 0.24) & (up < 0.09)
+        rim = front & (np.abs(side - 0.012 - np.maximum(0, up + 0.16) * 0.24) < 0.006) & (up < 0.09)
+        out[open_] = shirt
+        out[open_ & (side < 0.006 + np.clip(-up, 0, 0.1) * 0.1)] = tie
+        out[rim] = dark
+        return out
+
+    return Skin(top.colour, rough=top.rough, paint=paint)
+
+
 def torso(clay, rng, look, hips, chest):
     """Model the trunk from hips to shoulders, the neck and the collar."""
     (hx, hy), (cx, cy) = hips, chest
+    look.top = buttoned(rng, look.top, cx, cy)
     w = look.build
     waist = 0.072 if look.woman else 0.082
     mid = ((hx + cx) / 2, (hy + cy) / 2)
@@ -405,7 +434,7 @@ def riding(clay, rng, look):
 
 def draw_person(pen, rng, pose=None):
     """Draw a person: `pose` is stand, walk, sit, bust, or ride (then the origin is the seat)."""
-    pose = pose or str(rng.choice(["stand", "walk", "sit", "bust"], p=[0.36, 0.22, 0.2, 0.22]))
+    pose = pose or str(rng.choice(["stand", "walk", "sit", "bust"], p=[0.34, 0.22, 0.18, 0.26]))
     clay, look = Clay(rng), a_look(rng)
     if pose == "ride":
         look.skirt = False
@@ -419,9 +448,10 @@ def draw_person(pen, rng, pose=None):
         pose, facing
     )
     turn = rng.uniform(-25, 25) if pose != "ride" else rng.uniform(-50, 0)
-    with clay.at((chest[0] + 0.012, chest[1] + 0.105, 0), yaw=turn, pitch=rng.uniform(-8, 6)):
-        with clay.at((0, 0, 0), scale=1.12):
-            head(clay, rng, look)
+    with clay.at(
+        (chest[0] + 0.012, chest[1] + 0.105, 0), yaw=turn, pitch=rng.uniform(-8, 6), scale=1.12
+    ):
+        head(clay, rng, look)
     if pose == "ride":
         return clay.draw(pen, yaw=0, pitch=0, fit=False, shadow=0)
     if pose == "bust":
