@@ -21,8 +21,9 @@ REASONS = {
     PermissionError: "it may not be read (no permission)",
 }
 
-# Pillow already warns at half of MAX_PIXELS, where a picture is large but honest.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Pillow warns of odd tags, and of honest large pictures from half of MAX_PIXELS on; whatever makes
+# a picture unusable it raises. The filter stands here because threads would fight over another.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
