@@ -67,8 +67,8 @@ def folded_wing(clay, rng, skin, dark, bars):
         if bars:
             clay.ball(
                 (-0.12, 0.27, s * 0.175),
-                (0.03, 0.09, 0.02),
-                Skin((236, 232, 222), fur=0.02),
+                (0.014, 0.085, 0.02),
+                Skin((236, 232, 222), fur=0.015),
                 pitch=-20,
             )
 
@@ -123,16 +123,25 @@ def perched(clay, rng):
         plumage(rng, breast, spots=0.25 * (kind == "sparrow")),
         plumage(rng, wing, 0.03),
     )
-    with clay.at((0, 0, 0), pitch=rng.uniform(5, 30) + (20 if kind in ("parrot", "macaw") else 0)):
+    tropical = kind in ("parrot", "macaw")
+    on_branch = tropical or rng.random() < 0.7
+    steep = rng.uniform(10, 30) + 22 * tropical if on_branch else rng.uniform(-8, 4)
+    a = math.radians(steep)
+
+    def turned(x, y):
+        return x * math.cos(a) - y * math.sin(a), x * math.sin(a) + y * math.cos(a)
+
+    with clay.at((0, 0, 0), pitch=steep):
         clay.tube(
             [(0.20, 0.44, 0), (0.08, 0.34, 0), (-0.12, 0.27, 0), (-0.32, 0.20, 0)],
             [0.14, 0.185, 0.155, 0.06],
             body,
             wide=0.92,
         )
-        clay.ball((0.13, 0.31, 0), (0.15, 0.17, 0.155), front, pitch=40)
+        clay.ball((0.12, 0.30, 0), (0.19, 0.165, 0.162), front, pitch=45)
+        clay.ball((-0.02, 0.22, 0), (0.18, 0.10, 0.13), front, pitch=20)
         folded_wing(clay, rng, cover, wing, kind in ("finch", "sparrow", "bluetit"))
-        long = 0.5 if kind in ("macaw", "parrot") else 0.22
+        long = 0.5 if tropical else 0.22
         for k in range(-2, 3):
             feather(
                 clay,
@@ -141,14 +150,19 @@ def perched(clay, rng):
                 0.026,
                 Skin(tuple(np.array(wing) * (0.75 + 0.1 * (k % 2))), fur=0.015, thick=0.003),
             )
-    turn = rng.uniform(-35, 35)
-    with clay.at((0.14, 0.53 + (0.12 if kind in ("parrot", "macaw") else 0.05), 0), yaw=turn):
+    with clay.at((*turned(0.26, 0.52), 0), yaw=rng.uniform(-35, 35)):
         songbird_head(clay, rng, kind, body, front, bill, length, depth)
-    legs(clay, rng, (0.03, 0.16), 0.12, tint(rng, (110, 84, 70)))
-    if rng.random() < 0.65 or kind in ("parrot", "macaw"):
+    x, y = turned(0.02, 0.16)
+    legs(clay, rng, (x, y), y - (0.05 if on_branch else 0.0), tint(rng, (110, 84, 70)))
+    if on_branch:
         bark = Skin(tint(rng, (96, 74, 54)), rough=0.4, fur=0.02, contrast=0.2)
         clay.tube(
-            [(-0.5, -0.02, 0.02), (-0.1, 0.0, 0.03), (0.2, 0.01, 0.02), (0.5, 0.07, 0)],
+            [
+                (x - 0.5, -0.02, 0.02),
+                (x - 0.1, 0.0, 0.03),
+                (x + 0.2, 0.01, 0.02),
+                (x + 0.5, 0.07, 0),
+            ],
             [0.045, 0.038, 0.036, 0.026],
             bark,
         )

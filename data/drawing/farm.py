@@ -150,8 +150,8 @@ def draw_horse(pen, rng, view=None):
     horse_body(clay, rng, coat, mane, view)
     if view == "head":
         clay.floor = rng.uniform(0.52, 0.75)
-        yaw = rng.uniform(-75, -35) if rng.random() < 0.6 else rng.uniform(5, 30)
-        return clay.draw(pen, yaw=yaw, pitch=rng.uniform(0, 6), shadow=0)
+        clay.balls = [b for b in clay.balls if b[0][0] > 0]  # the rest is out of sight
+        return clay.draw(pen, yaw=rng.uniform(-78, -46), pitch=rng.uniform(0, 6), shadow=0)
     horse_legs(clay, rng, (coat, sock, hoof), view)
     yaw = rng.choice([-1, 1]) * rng.uniform(28, 60) if view == "turned" else rng.uniform(-22, 22)
     return clay.draw(pen, yaw=yaw, pitch=rng.uniform(3, 12))
@@ -298,7 +298,7 @@ def cow_coat(rng):
     blaze = Skin(
         tint(rng, (238, 230, 218), 4) if pale else dark, fur=0.02, thick=0.004, contrast=0.1
     )
-    legs = Skin(light if kind == "patch" else dark * 0.85, fur=0.015, thick=0.004, contrast=0.1)
+    legs = Skin(dark, fur=0.015, thick=0.004, contrast=0.1, paint=paint)
     return coat, face, blaze, legs
 
 
@@ -336,6 +336,7 @@ def draw_cow(pen, rng, view=None):
     cow_body(clay, coat, legs)
     if view == "face":
         clay.floor = rng.uniform(0.28, 0.5)
+        clay.balls = [b for b in clay.balls if b[0][0] > 0]  # the rest is out of sight
         return clay.draw(pen, yaw=rng.uniform(-95, -55), pitch=rng.uniform(0, 8), shadow=0)
     if view == "lie":
         cow_folded(clay, coat, legs)

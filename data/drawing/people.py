@@ -130,12 +130,12 @@ def head(clay, rng, look):
         clay.ball((-0.008, 0.06, s * 0.047), (0.011, 0.017, 0.006), flesh)
         clay.ball(
             (0.0425, 0.068, s * 0.0195),
-            (0.0075, 0.0068, 0.0105),
+            (0.0072, 0.0058, 0.0098),
             Skin((244, 242, 238), rough=0, gloss=0.3),
         )
         clay.ball(
             (0.0478, 0.068, s * 0.0195),
-            (0.004, 0.0056, 0.0056),
+            (0.004, 0.0055, 0.0055),
             Skin([(70, 44, 24), (80, 110, 140), (60, 84, 50)][rng.integers(3)]),
         )
         clay.ball((0.0508, 0.068, s * 0.0195), (0.002, 0.0032, 0.0032), BLACK)
@@ -256,11 +256,13 @@ def shoe(clay, where, skin, pitch=0.0):
         clay.box((-0.034, -0.052, -0.024), (0.085, -0.044, 0.024), Skin((34, 30, 28)))
 
 
-def buttoned(rng, top, cx, cy):
+def buttoned(rng, look, cx, cy):
     """Open the top over a shirt and tie, or button it down the front, or leave it as it is."""
+    top = look.top
     kind = rng.choice(["plain", "jacket", "buttons"], p=[0.45, 0.3, 0.25])
     if kind == "plain":
         return top
+    look.sleeve = top
     shirt = np.array(
         tint(rng, [(240, 240, 238), (170, 196, 226), (236, 220, 200)][rng.integers(3)], 5)
     )
@@ -287,7 +289,7 @@ def buttoned(rng, top, cx, cy):
 def torso(clay, rng, look, hips, chest):
     """Model the trunk from hips to shoulders, the neck and the collar."""
     (hx, hy), (cx, cy) = hips, chest
-    look.top = buttoned(rng, look.top, cx, cy)
+    look.top = buttoned(rng, look, cx, cy)
     w = look.build
     waist = 0.072 if look.woman else 0.082
     mid = ((hx + cx) / 2, (hy + cy) / 2)
@@ -375,13 +377,8 @@ def standing(clay, rng, look, walk, calm=False):
             e, w = (0.03, 0.62, s * 0.16), (0.14, 0.655, s * 0.02)
         arm(clay, look, chest, e, w, s)
     if look.skirt:
-        clay.tube(
-            [(0, 0.53, 0), (0, 0.42, 0), (0.005, 0.29, 0)],
-            [0.085, 0.115, 0.14],
-            look.legs,
-            wide=[1.2, 1.1, 1.05],
-            steps=30,
-        )
+        hem = 0.15 + 0.4 * step
+        clay.lathe([(0.28, hem), (0.42, 0.8 * hem), (0.54, 0.098)], look.legs, steps=24)
     return chest
 
 
