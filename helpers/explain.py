@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from helpers.features import preprocess
+from helpers.networks import convolutions
 from helpers.pictures import open_picture
 from helpers.pooling import halved
-from helpers.precision import convolutions, tensorflow
+from helpers.precision import tensorflow
 
 
 def feature_maps(model, image, layer):

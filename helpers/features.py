@@ -2,30 +2,26 @@
 
 `preprocess`, the network and `max` pooling stand in the open in notebook 02; this is the same
 thing made fast, resumable and honest about how it was made: the name, such as
-`vgg16-conv5-max-224`, says network, layer, pooling and input size, and vectors of different names
-are never mixed.
+`vgg16-conv5-max-224`, says network, layer, pooling, input size and, unless it is float32, the
+precision. Vectors of different names are never mixed.
 """
 
-import os
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
 from helpers import precision as _precision
+from helpers import quantise, weights
 from helpers import settings as _settings
-from helpers import weights
 from helpers.errors import PlainError
-from helpers.pictures import Ledger, PictureError, open_picture
+from helpers.networks import MEAN_BGR, FloatNetwork, Int8Network
+from helpers.pictures import Ledger
 from helpers.pooling import POOLINGS, unit
-from helpers.precision import BATCH, MEAN_BGR
-from helpers.store import Row, Store, digest, read_manifest, stat
+from helpers.precision import PrecisionError
+from helpers.reading import ahead, batches, pixels, read
+from helpers.store import Store, StoreError, read_manifest
 
 
 class FeaturesError(PlainError, ValueError):
@@ -48,28 +44,51 @@ class Vectors:
     name: str
     ledger: Ledger = field(default_factory=Ledger)
 
+    def insist(self, name):
+        """Return self when made by the extractor `name`; raises StoreError naming both if not."""
+        if self.name != name:
+            raise StoreError(
+                f"These vectors were made by {self.name!r}, and {name!r} was asked for. "
+                "Vectors made in two ways cannot be compared: use one extractor for both."
+            )
+        return self
+
 
 class VGG16:
     """VGG16 without its classifier, from any picture to (512,) float32 of length one.
 
     `pooling` is "max", "avg", "gem" or "rmac"; `precision` is "float32", "bfloat16", "int8" or
-    "auto"; `size` is the side in pixels that a picture is squeezed to.
-    Raises FeaturesError for any other, and WeightsError when the weights cannot be had.
+    "auto", which chooses for this processor and the number of `pictures` and says so; `size` is
+    the side in pixels that a picture is squeezed to. For int8, 64 of `pictures` teach the network
+    its ranges; without them the first `extract` does it.
+    Raises FeaturesError or PrecisionError for anything else, and WeightsError without weights.
     """
 
     dim = 512
 
-    def __init__(self, pooling="max", precision="float32", size=224, settings=None):
-        """Load the weights and run one batch, so that the first picture is as fast as the last."""
+    def __init__(
+        self,
+        pooling="max",
+        precision="float32",
+        size=224,
+        settings=None,
+        pictures=None,
+        progress=True,
+    ):
+        """Build the network and run it once, so that the first picture is as fast as the last."""
         if pooling not in POOLINGS:
-            raise FeaturesError(
-                f"There is no pooling {pooling!r}. Use one of {', '.join(POOLINGS)}."
-            )
-        self.pooling, self.precision, self.size = pooling, precision, size
-        self.settings = settings or _settings.from_environment()
-        self.network = _precision.FloatNetwork(size, precision, self.settings)
-        for count in (1, BATCH):
-            self.network(np.zeros((count, size, size, 3), np.uint8))
+            known = ", ".join(POOLINGS)
+            raise FeaturesError(f"There is no pooling {pooling!r}. Use one of {known}.")
+        if precision == "auto":
+            precision, why = _precision.choose(len(pictures or ()))
+            print(why)
+        self.pooling, self.precision = pooling, _precision.check(precision)
+        self.size, self.settings = size, settings or _settings.from_environment()
+        self.network = self.calibration = None
+        if precision != "int8":
+            self._warm_up(lambda: FloatNetwork(size, precision, self.settings), progress)
+        elif pictures:
+            self.calibrate(pictures, progress)
 
     @property
     def name(self):
@@ -86,6 +105,11 @@ class VGG16:
 
     def maps(self, source):
         """Return what the last convolution answers, (size/16, size/16, 512) float32, >= 0."""
+        if self.network is None:
+            raise PrecisionError(
+                "The int8 network has not learned its ranges yet. Make it with some pictures, "
+                "VGG16(precision='int8', pictures=data.pictures), or call extract first."
+            )
         return self.network(pixels(source, self.size)[None])[0]
 
     def pool(self, maps):
@@ -98,75 +122,93 @@ class VGG16:
         A picture that cannot be read goes to the ledger. Interrupting raises Stopped and keeps
         what was done; the next call goes on from there. Memory stays the same for any number.
         """
-        store = Store(folder(dataset_name, self.name, self.settings), self.how())
-        todo = [picture for picture in pictures if not store.done(picture)]
-        already = len(pictures) - len(todo)
-        if progress and already:
-            print(f"{self.name}: {already} of {len(pictures)} pictures were already done.")
-        ledger = Ledger()
-        bar = tqdm(total=len(pictures), initial=already, desc=self.name, disable=not progress)
-        with self._kept(bar, store), bar:
-            for batch in batches(self._read(todo)):
-                self._add(batch, store, ledger)
-                bar.update(len(batch))
-        ids = [picture.id for picture in pictures if picture.id in store.place]
-        store.finish(ids, [(entry.path, entry.reason) for entry in ledger.entries])
-        return Vectors(ids, store.vectors(ids), self.name, ledger)
+        place = folder(dataset_name, self.name, self.settings)
+        if self.precision == "int8":
+            self._learn_ranges(pictures, read_manifest(place), progress)
+        with Store(place, self.how()) as store:
+            todo = [picture for picture in pictures if not store.done(picture)]
+            already = len(pictures) - len(todo)
+            if progress and already:
+                print(f"{self.name}: {already:,} of {len(pictures):,} were already done.")
+            ledger = self._work(todo, store, already, progress)
+            ids = [picture.id for picture in pictures if picture.id in store.place]
+            store.finish(ids, [(entry.path, entry.reason) for entry in ledger.entries])
+            return Vectors(ids, store.vectors(ids), self.name, ledger)
 
     def how(self):
         """Return what must be the same for two vectors to be comparable."""
-        return {"extractor": self.name, "weights": weights.SHA256, "dim": self.dim}
+        same = {"extractor": self.name, "weights": weights.SHA256, "dim": self.dim}
+        return {**same, "calibration": self.calibration} if self.calibration else same
 
-    def _add(self, batch, store, ledger):
+    def calibrate(self, pictures, progress=True):
+        """Make the int8 network with ranges learned from 64 of `pictures`; once a data set."""
+        some = [read(picture, self.size) for picture in quantise.chosen(pictures)]
+        images = [image for _, row, image in some if row]
+        digest, file = quantise.calibrated(images, self.size, self.settings, progress)
+        self._use(digest, file, progress)
+
+    def _learn_ranges(self, pictures, manifest, progress):
+        """Use the ranges that the vectors on disk were made with; learn new ones for new data."""
+        before = (manifest or {}).get("calibration")
+        file = quantise.cached(before, self.settings)
+        if before and file.exists():
+            if before != self.calibration:
+                self._use(before, file, progress)
+        elif self.network is None:
+            self.calibrate(pictures, progress)
+
+    def _use(self, digest, file, progress):
+        """Load the int8 network in `file`."""
+        self._warm_up(lambda: Int8Network(file, self.size), progress)
+        self.calibration = digest
+
+    def _warm_up(self, make, progress):
+        """Make the network and run one picture and one batch through it, visibly."""
+        with tqdm(total=3, desc=f"warming up {self.name}", disable=not progress) as bar:
+            self.network = make()
+            bar.update()
+            for count in (1, self.network.batch):
+                self.network(np.zeros((count, self.size, self.size, 3), np.uint8))
+                bar.update()
+
+    def _work(self, todo, store, already, progress):
+        """Embed `todo` into the store, batch by batch; return the ledger of what failed."""
+        total, ledger, batch = already + len(todo), Ledger(), self.network.batch
+        bar = tqdm(total=total, initial=already, desc=self.name, disable=not progress)
+        ready = ahead(lambda picture: read(picture, self.size), todo, 2 * batch)
+        try:
+            for some in batches(ready, batch):
+                self._add(some, store, ledger)
+                bar.update(len(some))
+        except KeyboardInterrupt:
+            raise Stopped(
+                f"Stopped with {bar.n:,} of {total:,} pictures done; they are kept. "
+                "Run it again to go on from there."
+            ) from None
+        finally:
+            ready.close()
+            bar.close()
+        return ledger
+
+    def _add(self, some, store, ledger):
         """Embed a batch of `(picture, row, pixels)` into the store; no row means unreadable."""
-        good = [(row, image) for _, row, image in batch if row]
-        for picture, row, reason in batch:
+        for picture, row, reason in some:
             if not row:
                 ledger.add(picture.path, reason)
+                store.forget(picture.id)
+        good = [(row, image) for _, row, image in some if row]
         if good:
             rows, images = zip(*good, strict=True)
             store.append(list(rows), self.pool(self.network(np.stack(images))))
 
-    def _read(self, pictures):
-        """Yield `(picture, row, pixels)` in order, read ahead while the network works."""
-        return ahead(lambda picture: read(picture, self.size), pictures, 2 * BATCH)
-
-    @contextmanager
-    def _kept(self, bar, store):
-        """Turn an interruption into a sentence."""
-        try:
-            yield
-        except KeyboardInterrupt:
-            raise Stopped(
-                f"Stopped with {len(store.place)} of {bar.total} pictures done; they are kept. "
-                "Run it again to go on from there."
-            ) from None
-
 
 def preprocess(image, size=224):
-    """Return `image` as VGG16 was trained on them: (size, size, 3) float32, BGR, mean subtracted.
+    """Return a PIL image as VGG16 was trained on them: (size, size, 3) float32, BGR, centred.
 
     Values lie between -123.68 and 151.061, as `keras.applications.vgg16.preprocess_input` gives.
     """
     rgb = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(rgb, np.float32)[:, :, ::-1] - MEAN_BGR
-
-
-def pixels(source, size=224):
-    """Return any picture as (size, size, 3) uint8 RGB; raises PictureError when unreadable."""
-    image = open_picture(source, (size, size))
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
-
-
-def read(picture, size):
-    """Return `(picture, Row, pixels)`, or `(picture, None, reason)` when it cannot be read."""
-    try:
-        found = stat(picture.path)
-        raw = Path(picture.path).read_bytes()
-        row = Row(picture.id, os.fspath(picture.path), *found, digest(raw))
-        return picture, row, pixels(raw, size)
-    except (PictureError, OSError, TypeError) as error:
-        return picture, None, str(error)
 
 
 def load_vectors(dataset_name, extractor_name, settings=None):
@@ -182,29 +224,13 @@ def load_vectors(dataset_name, extractor_name, settings=None):
             "Run notebook 02 first, which makes them."
         )
     how = {"extractor": extractor_name, "weights": weights.SHA256, "dim": manifest["dim"]}
-    store, ledger = Store(place, how), Ledger()
+    ledger = Ledger()
     for path, reason in manifest.get("skipped", []):
         ledger.add(path, reason)
+    store = Store(place, how, writing=False)
     return Vectors(list(store.place), store.vectors(), extractor_name, ledger)
 
 
 def folder(dataset_name, extractor_name, settings):
     """Return where the vectors of a data set made by an extractor are kept."""
     return settings.data / "vectors" / dataset_name / extractor_name
-
-
-def ahead(work, items, window):
-    """Yield `work(item)` in order, done by a thread a core, at most `window` items ahead."""
-    items = iter(items)
-    with ThreadPoolExecutor(os.cpu_count(), "reader") as threads:
-        waiting = deque(threads.submit(work, item) for item in islice(items, window))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(threads.submit(work, item) for item in islice(items, 1))
-
-
-def batches(items, count=BATCH):
-    """Yield lists of `count` items, the last one perhaps shorter."""
-    items = iter(items)
-    while batch := list(islice(items, count)):
-        yield batch

@@ -1,82 +1,127 @@
-"""The same network with fewer bits: float32, bfloat16 and int8, and which suits a processor.
+"""How many bits a number gets: what the processor is good at, and what that makes worth while.
 
-A network takes pictures (n, size, size, 3) uint8 RGB and returns the maps of VGG16's last
-convolution, (n, size/16, size/16, 512) float32. Notebook 02 builds the float32 one in the open.
+Fewer bits are faster where the processor multiplies them in hardware, and only there. The
+embedding's name carries its precision, because vectors of different precisions are different
+embeddings, however close.
 """
 
 import os
+from contextlib import contextmanager
+from pathlib import Path
 
-import numpy as np
-
-from helpers import weights
 from helpers.errors import PlainError
-
-LAYER = "block5_conv3"
-BATCH = 16
-"""Pictures a batch: larger ones were no faster and take 30 MB more a picture."""
-
-MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
-"""What ImageNet's mean pixel is in blue, green and red; VGG16 was trained without it."""
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
+RATES = {
+    "float32": {"avx512f": 3.1, "avx2": 1.5, "": 0.7},
+    "bfloat16": {"amx_bf16": 28, "avx512_bf16": 6.4},
+    "int8": {"amx_int8": 38, "avx512_vnni": 11, "avx_vnni": 7, "i8mm": 7, "asimddp": 4},
+}
+"""Pictures a second and core, decoding included, by the feature that makes it so. The AVX-512 and
+AMX ones were measured (bench/extract.py), the others are cautious guesses."""
+
+CALIBRATION_SECONDS = 35
+"""What int8 costs once for a data set, before its first picture."""
+
+PATIENCE_SECONDS = 60
+"""Below this, `auto` stays with float32: nothing is faster than not having to explain it."""
+
 
 class PrecisionError(PlainError, ValueError):
-    """A precision that there is not, or that lacks what it needs."""
+    """A precision that there is not, or one that lacks what it needs."""
+
+
+def choose(pictures=None, features=None, cores=None, gpu=None, environ=None):
+    """Return `(precision, sentence)`: the fastest for so many pictures here, and why.
+
+    `pictures` is their number; the other arguments are found out where they are None.
+    BOOTCAMP_PRECISION decides when it is set. Raises PrecisionError when it names none.
+    """
+    wish = (os.environ if environ is None else environ).get("BOOTCAMP_PRECISION") or "auto"
+    if wish != "auto":
+        return check(wish), f"Precision: {wish}, because BOOTCAMP_PRECISION says so."
+    if has_gpu() if gpu is None else gpu:
+        return "float32", "Precision: float32, because TensorFlow sees a GPU, which is fast in it."
+    features = processor() if features is None else features
+    seconds = expected_seconds(pictures or 1, features, cores or os.cpu_count())
+    slow, best = seconds["float32"], min(seconds, key=seconds.get)
+    if slow <= PATIENCE_SECONDS or best == "float32":
+        return "float32", (
+            f"Precision: float32, because {pictures or 1:,} pictures take about {_span(slow)} in "
+            "it here and nothing else is worth while."
+        )
+    return best, (
+        f"Precision: {best}, because this processor has {deciding(best, features)} and "
+        f"{pictures:,} pictures then take about {_span(seconds[best])} instead of {_span(slow)}. "
+        "Set BOOTCAMP_PRECISION=float32 to have it otherwise."
+    )
+
+
+def expected_seconds(pictures, features, cores):
+    """Return {precision: seconds} for so many pictures, of the precisions fast with `features`."""
+    known = {name: deciding(name, features) for name in PRECISIONS}
+    seconds = {
+        name: pictures / (RATES[name][feature] * cores)
+        for name, feature in known.items()
+        if feature is not None
+    }
+    if "int8" in seconds:
+        seconds["int8"] += CALIBRATION_SECONDS
+    return seconds
+
+
+def deciding(precision, features):
+    """Return the feature that makes `precision` fast, the best one; None when there is none."""
+    return next((name for name in RATES[precision] if name in features or not name), None)
+
+
+def processor():
+    """Return which of the features in RATES this processor has; none where it cannot be told."""
+    try:
+        words = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        words = set()
+    return {name for rates in RATES.values() for name in rates if name in words}
+
+
+def check(precision):
+    """Return `precision` when there is one of that name; raises PrecisionError otherwise."""
+    if precision not in PRECISIONS:
+        known = ", ".join((*PRECISIONS, "auto"))
+        raise PrecisionError(f"There is no precision {precision!r}. Use one of {known}.")
+    return precision
+
+
+def has_gpu():
+    """Return whether TensorFlow sees a GPU."""
+    return bool(tensorflow().config.list_physical_devices("GPU"))
 
 
 def tensorflow():
     """Return TensorFlow, imported without its chatter; the one place where it is loaded."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow
-
+    with hushed():
+        import tensorflow
     return tensorflow
 
 
-class FloatNetwork:
-    """VGG16's convolutions as one TensorFlow graph with its weights frozen in.
-
-    Frozen weights are laid out once as the processor likes them, and the two shapes of input are
-    fixed, so nothing is traced again. TensorFlow puts the graph on a GPU where it sees one.
-    """
-
-    def __init__(self, size, precision="float32", settings=None):
-        """Build the graphs for a batch and for one picture."""
-        model = convolutions(size, precision, settings)
-        self.graphs = {count: frozen(model, count, size) for count in (1, BATCH)}
-        self.shape = (size, size, 3)
-
-    def __call__(self, pictures):
-        """Return the maps of up to `BATCH` pictures; a short batch is filled up with black."""
-        full = np.zeros((1 if len(pictures) == 1 else BATCH, *self.shape), np.uint8)
-        full[: len(pictures)] = pictures
-        return self.graphs[len(full)](tensorflow().constant(full))[0].numpy()[: len(pictures)]
-
-
-def convolutions(size, precision="float32", settings=None):
-    """Return Keras' VGG16 up to its last convolution, with the ImageNet weights."""
-    tensorflow()
-    import keras
-
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
+@contextmanager
+def hushed():
+    """Throw away what libraries print past Python, straight to the process' own outputs."""
+    kept = [os.dup(1), os.dup(2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        whole = keras.applications.VGG16(
-            include_top=False, weights=None, input_shape=(size, size, 3)
-        )
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
     finally:
-        keras.config.set_dtype_policy(before)
-    return weights.apply(keras.Model(whole.input, whole.get_layer(LAYER).output), settings)
+        for number, copy in enumerate(kept, start=1):
+            os.dup2(copy, number)
+            os.close(copy)
+        os.close(nowhere)
 
 
-def frozen(model, count, size):
-    """Return `model` as a function of (count, size, size, 3) uint8 RGB with constant weights."""
-    tf = tensorflow()
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    @tf.function(input_signature=[tf.TensorSpec((count, size, size, 3), tf.uint8)])
-    def run(pictures):
-        centred = tf.cast(pictures[..., ::-1], tf.float32) - MEAN_BGR
-        return tf.cast(model(centred, training=False), tf.float32)
-
-    return convert_variables_to_constants_v2(run.get_concrete_function())
+def _span(seconds):
+    """Return a time as people say it."""
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -10,6 +10,7 @@ lies beyond the manifest's count is cut off when the store is opened again.
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from helpers.errors import PlainError
 
 
 class StoreError(PlainError, ValueError):
-    """A store that was made another way than asked for, or one that is damaged."""
+    """A store that was made another way than asked for, or that another program writes."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,28 @@ class Store:
     Opening it with another `how` than it was made with raises StoreError naming both.
     """
 
-    def __init__(self, folder, how):
-        """Open the store in `folder`, or begin one."""
+    def __init__(self, folder, how, writing=True):
+        """Open the store in `folder`, or begin one; one program at a time may write."""
         self.folder, self.how = Path(folder), how
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if writing:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self.lock = lock(self.folder / "lock") if writing else None
         self.manifest = read_manifest(folder) or {**how, "dtype": "float32", "part": 0, "count": 0}
         self._refuse_another_way()
-        self._cut_unfinished()
         self.rows = self._read_rows()
+        if writing:
+            self._cut_unfinished()
         # A picture that was done again has two rows; the later one counts.
         self.place = {row.id: number for number, row in enumerate(self.rows)}
+
+    def __enter__(self):
+        """Return the store itself."""
+        return self
+
+    def __exit__(self, *error):
+        """Let other programs write."""
+        if self.lock:
+            self.lock.close()
 
     def done(self, picture):
         """Return whether `picture`'s file is the one its vector was made of."""
@@ -72,11 +85,24 @@ class Store:
         self.rows += rows
         self._commit(count=len(self.rows))
 
+    def forget(self, name):
+        """Leave out the picture `name`, whose file can no longer be read."""
+        self.place.pop(name, None)
+
     def vectors(self, ids=None):
-        """Return the vectors of `ids` in that order, (n, dim) float32; all of them when None."""
-        flat = np.fromfile(self._file("vectors", "f32"), "<f4") if self.rows else np.empty(0, "<f4")
-        table = flat.reshape(-1, self.how["dim"])
-        return table[[self.place[name] for name in (self.place if ids is None else ids)]]
+        """Return the vectors of `ids` in that order, (n, dim) float32; all of them when None.
+
+        Where they lie in that order on disk they stay there until they are used (a private memory
+        map: changing them changes no file).
+        """
+        wanted = list(self.place.values()) if ids is None else [self.place[name] for name in ids]
+        if not wanted:
+            return np.empty((0, self.how["dim"]), np.float32)
+        shape = (len(self.rows), self.how["dim"])
+        table = np.memmap(self._file("vectors", "f32"), "<f4", "c", shape=shape)
+        return np.asarray(
+            table[: len(wanted)] if wanted == [*range(len(wanted))] else table[wanted]
+        )
 
     def finish(self, ids, skipped=()):
         """Put the rows of `ids` first and in that order, drop what is gone, note what was skipped.
@@ -90,7 +116,7 @@ class Store:
         if wanted != [row.id for row in self.rows]:
             table, part = self.vectors(wanted), old + 1
             self.manifest["part"] = part
-            _write(self._file("vectors", "f32"), table.tobytes())
+            _write(self._file("vectors", "f32"), table)
             _write(self._file("rows", "jsonl"), _lines(rows))
         self._commit(count=len(rows), skipped=[list(pair) for pair in skipped])
         self._forget_other_parts()
@@ -119,39 +145,56 @@ class Store:
                     "use the other extractor, or delete that folder to make them again."
                 )
 
-    def _cut_unfinished(self):
-        """Cut off what a killed run wrote beyond the manifest's count."""
-        count = self.manifest["count"]
-        vectors, rows = self._file("vectors", "f32"), self._file("rows", "jsonl")
-        bytes_wanted = 4 * self.how["dim"] * count
-        lines = rows.read_bytes().split(b"\n")[:count] if count and rows.exists() else []
-        if count and (len(lines) < count or not (stat(vectors) or (0,))[0] >= bytes_wanted):
-            raise StoreError(
-                f"{self.folder} holds fewer vectors than its manifest counts ({count}). "
-                "Delete that folder; the vectors are then made again."
-            )
-        for path, size in ((vectors, bytes_wanted), (rows, sum(len(line) + 1 for line in lines))):
-            if path.exists() and path.stat().st_size != size:
-                os.truncate(path, size)
-
     def _read_rows(self):
-        """Return the rows that count."""
-        if not self.manifest["count"]:
+        """Return the rows that count: as many as the manifest says and both files hold whole."""
+        vectors, rows = self._file("vectors", "f32"), self._file("rows", "jsonl")
+        if not rows.exists():
             return []
-        text = self._file("rows", "jsonl").read_text(encoding="utf-8")
-        return [Row(**json.loads(line)) for line in text.splitlines()]
+        lines = rows.read_bytes().split(b"\n")[:-1]
+        held = (stat(vectors) or (0,))[0] // (4 * self.how["dim"])
+        count = min(self.manifest["count"], len(lines), held)
+        return [Row(**json.loads(line)) for line in lines[:count]]
+
+    def _cut_unfinished(self):
+        """Cut off what a killed run wrote beyond the rows that count."""
+        sizes = {("vectors", "f32"): 4 * self.how["dim"] * len(self.rows)}
+        sizes["rows", "jsonl"] = len(_lines(self.rows))
+        for name, size in sizes.items():
+            found = stat(self._file(*name))
+            if found and found[0] != size:
+                os.truncate(self._file(*name), size)
+        if self.manifest["count"] != len(self.rows):
+            self._commit(count=len(self.rows))
 
     def _forget_other_parts(self):
         """Delete the files that the manifest no longer names."""
         keep = {self._file("vectors", "f32"), self._file("rows", "jsonl")}
         for path in {*self.folder.glob("vectors-*.f32"), *self.folder.glob("rows-*.jsonl")} - keep:
-            path.unlink()
+            with suppress(PermissionError):  # Windows keeps what is still mapped; next time
+                path.unlink()
 
 
 def read_manifest(folder):
     """Return the manifest in `folder` as a dict, None where there is none."""
     path = Path(folder) / "manifest.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def lock(path):
+    """Return the open file that keeps other programs out until it is closed, or dies with us."""
+    held = path.open("a")
+    try:
+        import fcntl
+    except ImportError:  # Windows refuses by itself to replace a file that is open
+        return held
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StoreError(
+            f"Another program is writing into {path.parent}. "
+            "Wait until it is done, or shut down the notebook that runs it."
+        ) from None
+    return held
 
 
 def stat(path):

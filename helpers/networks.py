@@ -1,0 +1,136 @@
+"""VGG16's convolutions, ready to run: in float32 or bfloat16 by TensorFlow, in int8 by TFLite.
+
+A network takes pictures (n, size, size, 3) uint8 RGB, n at most its `batch`, and returns the maps
+of VGG16's last convolution, (n, size/16, size/16, 512) float32, none below 0. Notebook 02 builds
+the float32 one in the open.
+"""
+
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+
+import numpy as np
+
+from helpers import weights
+from helpers.precision import has_gpu, hushed, tensorflow
+
+LAYER = "block5_conv3"
+
+MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
+"""ImageNet's mean pixel in blue, green and red; VGG16 was trained on what is left without it."""
+
+
+class FloatNetwork:
+    """The network as TensorFlow graphs with the weights frozen in, in float32 or bfloat16.
+
+    Frozen weights are laid out once as the processor likes them, and there are just two shapes of
+    input, one picture and a batch, so nothing is traced again. A GPU is used where one is seen.
+    """
+
+    def __init__(self, size, precision="float32", settings=None):
+        """Build both graphs."""
+        self.batch, self.shape = batch_size(size), (size, size, 3)
+        model = convolutions(size, precision, settings)
+        self.graphs = {count: frozen(model, count) for count in {1, self.batch}}
+
+    def __call__(self, pictures):
+        """Return the pictures' maps; a short batch is filled up with black pictures."""
+        count = 1 if len(pictures) == 1 else self.batch
+        full = np.zeros((count, *self.shape), np.uint8)
+        full[: len(pictures)] = pictures
+        return self.graphs[count](tensorflow().constant(full))[0].numpy()[: len(pictures)]
+
+
+class Int8Network:
+    """The network with 8-bit weights and answers, one TFLite interpreter a core.
+
+    Each core works on a picture of its own: they never wait for each other, and a picture's
+    answers fit its core's cache. A single picture is shared by all cores instead.
+    """
+
+    def __init__(self, file, size):
+        """Load the quantised model from `file` (quantise.py makes it)."""
+        cores, self.batch = os.cpu_count(), batch_size(size)
+        self.threads = ThreadPoolExecutor(cores, "int8")
+        self.free, self.alone = SimpleQueue(), SimpleQueue()
+        for _ in range(cores):
+            self.free.put(interpreter(file, threads=1))
+        self.alone.put(interpreter(file, threads=cores))
+
+    def __call__(self, pictures):
+        """Return the pictures' maps."""
+        if len(pictures) == 1:
+            return self._run(self.alone, pictures[0])[None]
+        return np.stack(list(self.threads.map(lambda one: self._run(self.free, one), pictures)))
+
+    def _run(self, queue, picture):
+        """Return one picture's maps from whichever of the queue's interpreters is free."""
+        model = queue.get()
+        try:
+            entry, answer = model.get_input_details()[0], model.get_output_details()[0]
+            model.set_tensor(entry["index"], to_int8(picture, *entry["quantization"])[None])
+            model.invoke()
+            scale, zero = answer["quantization"]
+            return (model.get_tensor(answer["index"])[0] - np.float32(zero)) * np.float32(scale)
+        finally:
+            queue.put(model)
+
+
+def to_int8(picture, scale, zero):
+    """Return (size, size, 3) uint8 RGB as the centred BGR that the 8-bit network takes, int8.
+
+    There are only 256 values a channel, so each is worked out once and then looked up.
+    """
+    values = np.arange(256, dtype=np.float32)[:, None] - MEAN_BGR
+    table = np.clip(np.round(values / scale) + zero, -128, 127).astype(np.int8)
+    return np.stack([table[:, i][picture[..., 2 - i]] for i in range(3)], axis=-1)
+
+
+def interpreter(file, threads):
+    """Return a TFLite interpreter of the model in `file`."""
+    lite = tensorflow().lite
+    with warnings.catch_warnings(), hushed():
+        warnings.simplefilter("ignore")  # that it will move to a package of its own one day
+        found = lite.Interpreter(str(file), num_threads=threads)
+        found.allocate_tensors()
+    return found
+
+
+def convolutions(size, precision="float32", settings=None):
+    """Return Keras' VGG16 up to its last convolution, with the ImageNet weights."""
+    keras = tensorflow().keras
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        shape = (size, size, 3)
+        whole = keras.applications.VGG16(include_top=False, weights=None, input_shape=shape)
+    finally:
+        keras.config.set_dtype_policy(before)
+    return weights.apply(keras.Model(whole.input, whole.get_layer(LAYER).output), settings)
+
+
+def frozen(model, count):
+    """Return `model` as a function of (count, size, size, 3) uint8 RGB, its weights constant."""
+    tf = tensorflow()
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    @tf.function(input_signature=[tf.TensorSpec((count, *model.input_shape[1:]), tf.uint8)])
+    def run(pictures):
+        centred = tf.cast(pictures[..., ::-1], tf.float32) - MEAN_BGR
+        return tf.cast(model(centred, training=False), tf.float32)
+
+    return convert_variables_to_constants_v2(run.get_concrete_function())
+
+
+def batch_size(size, available=None):
+    """Return how many pictures to compute at once: what a quarter of the free memory holds.
+
+    A picture of 224 x 224 needs about 40 MB between its layers; more than 16 at once were no
+    faster on a processor, and more than 64 not on a GPU.
+    """
+    import psutil
+
+    available = psutil.virtual_memory().available if available is None else available
+    fitting = available / 4 / (40e6 * (size / 224) ** 2)
+    return int(np.clip(2 ** int(np.log2(max(fitting, 1))), 1, 64 if has_gpu() else 16))

@@ -1,0 +1,79 @@
+"""VGG16 in 8 bits: what range each layer's answers have on real pictures, and a file made of it.
+
+TFLite's full-integer quantisation (Jacob et al. 2018): weights and answers become 8-bit integers
+with a scale each, found by showing the float32 network 64 pictures of the data set. That takes
+half a minute once; the file is kept under a digest of all that went into it.
+"""
+
+import hashlib
+import os
+import warnings
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from helpers import weights
+from helpers.networks import MEAN_BGR, convolutions
+from helpers.precision import PrecisionError, tensorflow
+
+COUNT = 64
+
+
+def calibrated(pictures, size, settings, progress=True):
+    """Return `(digest, path)` of the 8-bit model for `pictures`, (64, size, size, 3) uint8 RGB.
+
+    It is made when it is not there yet, with a progress bar.
+    """
+    if not len(pictures):
+        raise PrecisionError(
+            "int8 needs pictures to learn the network's ranges from, and there are none. "
+            "Hand some over, as in VGG16(precision='int8', pictures=data.pictures)."
+        )
+    made_of = f"{weights.SHA256} {size} {tensorflow().__version__}".encode()
+    digest = hashlib.sha256(made_of + np.ascontiguousarray(pictures).tobytes()).hexdigest()[:16]
+    path = cached(digest, settings)
+    if not path.exists():
+        raw = convert(pictures, size, settings, progress)
+        temporary = path.with_suffix(f".part-{os.getpid()}")
+        temporary.write_bytes(raw)
+        temporary.replace(path)
+    return digest, path
+
+
+def cached(digest, settings):
+    """Return where the 8-bit model of that digest is kept."""
+    return settings.data / "weights" / f"vgg16-int8-{digest}.tflite"
+
+
+def chosen(pictures, count=COUNT):
+    """Return `count` of `pictures`, spread evenly over the data set; the same ones every time."""
+    step = max(1, len(pictures) / count)
+    return [pictures[int(place * step)] for place in range(min(count, len(pictures)))]
+
+
+def convert(pictures, size, settings, progress=True):
+    """Return the 8-bit model's bytes; its input and its answers are int8 too."""
+    tf = tensorflow()
+    model = convolutions(size, "float32", settings)
+    entry = tf.TensorSpec((1, size, size, 3), tf.float32)
+    run = tf.function(lambda picture: model(picture, training=False), input_signature=[entry])
+
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    graph = convert_variables_to_constants_v2(run.get_concrete_function())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    bar = tqdm(total=len(pictures), desc="calibrating int8", disable=not progress)
+    converter.representative_dataset = lambda: _shown(pictures, bar)
+    with bar, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return converter.convert()
+
+
+def _shown(pictures, bar):
+    """Yield each picture as the float network takes it, moving the bar."""
+    for picture in pictures:
+        yield [(picture[..., ::-1].astype(np.float32) - MEAN_BGR)[None]]
+        bar.update()
