@@ -126,7 +126,12 @@ def unpack(archive, folder, progress=True):
     with (
         archive.open("rb") as file,
         tqdm(
-            total=_size(archive), unit="B", unit_scale=True, desc="unpacking", disable=not progress
+            total=_size(archive),
+            unit="B",
+            unit_scale=True,
+            desc="unpacking",
+            delay=1,
+            disable=not progress,
         ) as bar,
     ):
         for member in members(file.read):

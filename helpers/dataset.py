@@ -9,12 +9,14 @@ from pathlib import Path
 from helpers import archive, folder, release, voc
 from helpers import settings as _settings
 from helpers.checks import Checks
-from helpers.download import DownloadError, KitError, tell
+from helpers.download import DownloadError, tell
 from helpers.errors import PlainError
 from helpers.pictures import Ledger, Picture
 
 WORKSHOP = 2000
 """How many pictures of PASCAL VOC `auto` streams: enough to learn from, a tenth of the bytes."""
+
+ASKED = "because BOOTCAMP_DATASET asks for them"
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -25,7 +27,11 @@ class DatasetError(PlainError, ValueError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """The pictures of one run; `why` says in one sentence which they are and why these."""
+    """The pictures of one run.
+
+    `name` is short and fits a file name; `why` completes "Working on …": which pictures, and why
+    these.
+    """
 
     name: str
     why: str
@@ -66,7 +72,7 @@ def choose(settings, progress=True, official=release.VOC2012):
     """Return the `Choice` that `settings.dataset` means, after fetching what it lacks."""
     wish = settings.dataset.strip()
     if wish == "sample":
-        return _sample("because BOOTCAMP_DATASET asks for them")
+        return _sample(ASKED)
     if wish == "auto":
         return _auto(settings, progress, official)
     if wish == "voc":
@@ -77,7 +83,7 @@ def choose(settings, progress=True, official=release.VOC2012):
     if path.is_file():
         return _archive(path, settings, progress)
     if path.is_dir():
-        why = f"This run uses the folder {path}, because BOOTCAMP_DATASET names it."
+        why = f"the pictures in the folder {path.name}, {ASKED}."
         return Choice(_name(path, settings), why, path)
     raise DatasetError(
         f"BOOTCAMP_DATASET is {wish!r}, and there is no such folder or archive. Set it to a folder "
@@ -89,44 +95,43 @@ def _auto(settings, progress, official):
     """Return the best set that is to be had: from the kit, here already, streamed, or drawn."""
     if settings.kit:
         name = release.kit_name(settings.kit, official)
-        return _by_name(name, settings, progress, official)
+        return _by_name(name, settings, progress, official, "because BOOTCAMP_KIT has them")
     for name in release.here(settings):
-        return _by_name(name, settings, progress, official)
+        return _by_name(name, settings, progress, official, "because no larger set is here")
     if settings.offline:
         return _sample("because BOOTCAMP_OFFLINE=1 and no PASCAL VOC is here yet")
     try:
-        return _first(WORKSHOP, settings, progress, official)
-    except KitError:
-        raise
+        return _first(WORKSHOP, settings, progress, official, "because no other was here")
     except DownloadError as error:
         tell(str(error), progress)
-        return _sample("because PASCAL VOC is not here and none of its addresses could give it")
+        return _sample("because PASCAL VOC is not here and could not be fetched")
 
 
-def _by_name(name, settings, progress, official):
+def _by_name(name, settings, progress, official, because):
     """Return the set called "voc" or "voc-N"."""
     if name == "voc":
-        return _whole(settings, progress, official)
-    return _first(int(name.removeprefix("voc-")), settings, progress, official)
+        return _whole(settings, progress, official, because)
+    count = int(name.removeprefix("voc-"))
+    return _first(count, settings, progress, official, because)
 
 
-def _whole(settings, progress, official):
+def _whole(settings, progress, official, because=ASKED):
     """Return all of PASCAL VOC 2012."""
     found = release.full(settings, official, progress)
-    why = f"This run uses all of PASCAL VOC 2012 ({found.note})."
+    why = f"all of PASCAL VOC 2012 ({found.note}), {because}."
     return Choice("voc", why, found.folder, found.only)
 
 
-def _first(count, settings, progress, official):
+def _first(count, settings, progress, official, because=ASKED):
     """Return the first `count` pictures of PASCAL VOC 2012."""
     found = release.first(count, settings, official, progress)
-    why = f"This run uses the first {count:,} pictures of PASCAL VOC 2012 ({found.note})."
+    why = f"the first {count:,} pictures of PASCAL VOC 2012 ({found.note}), {because}."
     return Choice(f"voc-{count}", why, found.folder, found.only)
 
 
 def _sample(because):
     """Return the bootcamp's own drawings."""
-    why = f"This run uses the bootcamp's own drawings in data/sample, {because}."
+    why = f"the bootcamp's own drawings in data/sample, {because}."
     return Choice("sample", why, _settings.SAMPLE)
 
 
@@ -136,7 +141,7 @@ def _archive(path, settings, progress):
     place = settings.data / "datasets" / name
     if not archive.is_unpacked(path, place):
         archive.unpack(path, place, progress)
-    return Choice(name, f"This run uses {path.name}, because BOOTCAMP_DATASET names it.", place)
+    return Choice(name, f"the pictures in {path.name}, {ASKED}.", place)
 
 
 def _read(choice, settings, progress, official):

@@ -25,6 +25,8 @@ class Release:
     counts: tuple[tuple[str, int], ...]
 
 
+FROM_KIT = "from the kit, verified"
+
 _FILE = "VOCtrainval_11-May-2012.tar"
 VOC2012 = Release(
     file=_FILE,
@@ -62,9 +64,12 @@ def full(settings, release=VOC2012, progress=True):
     kept = settings.data / "downloads" / release.file
     if archive.read_marker(folder).get("bytes") == release.size:
         kept.unlink(missing_ok=True)
-        return Here(folder, None, "it is here already")
+        return Here(folder, None, "here already")
     if settings.kit:
-        source, note = kit_file(settings.kit, f"voc/{release.file}", progress), "from the kit"
+        source, note = (
+            kit_file(settings.kit, f"voc/{release.file}", progress),
+            "from the kit, verified",
+        )
     else:
         if not settings.offline:
             need_space(settings.data, 2 * release.size - _bytes_in(folder, kept))
@@ -91,7 +96,7 @@ def first(count, settings, release=VOC2012, progress=True):
     """
     folder = settings.data / "datasets" / f"voc-{count}"
     if archive.read_marker(folder):
-        return Here(folder, None, "they are here already")
+        return Here(folder, None, "here already" + _all_of(folder, count))
     larger = _larger(count, settings)
     if larger:
         return larger
@@ -102,8 +107,10 @@ def first(count, settings, release=VOC2012, progress=True):
     else:
         sources = settings.voc_mirrors or release.urls
     done = stream.first(count, sources, folder, settings.timeout, progress=progress)
-    of = f" of {megabytes(done['total'])}" if done["total"] else ""
-    return Here(folder, None, f"streaming them took {megabytes(done['taken'])}{of}")
+    note = f"streamed, {megabytes(done['taken'])}"
+    if done["total"]:
+        note += f" of the archive's {megabytes(done['total'])}"
+    return Here(folder, None, (FROM_KIT if settings.kit else note) + _all_of(folder, count))
 
 
 def here(settings):
@@ -138,7 +145,7 @@ def _larger(count, settings):
         folder = settings.data / "datasets" / name
         order = _order(archive.read_marker(folder))
         if len(order) >= count:
-            return Here(folder, frozenset(order[:count]), f"they are part of {name}, here already")
+            return Here(folder, frozenset(order[:count]), f"part of {name}, here already")
     return None
 
 
@@ -147,6 +154,12 @@ def _order(marker):
     paths = (PurePosixPath(file) for file in marker.get("files", ()))
     found = [path.stem for path in paths if path.parent.name == "JPEGImages"]
     return marker.get("pictures") or found
+
+
+def _all_of(folder, count):
+    """Return a remark where the archive had fewer than the `count` pictures asked for."""
+    have = len(_order(archive.read_marker(folder)))
+    return f", {have:,} is all that the archive has" if have < count else ""
 
 
 def _count(name):

@@ -71,6 +71,7 @@ class Stream:
             total=count,
             initial=len(self.state.pictures),
             unit=" pictures",
+            delay=1,
             disable=not progress,
         )
 
