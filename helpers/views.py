@@ -99,12 +99,12 @@ def overlaid(image, heat):
     image = image.copy()
     image.thumbnail((480, 480))
     heat = np.asarray(heat, np.float32)
-    heat = (heat - heat.min()) / max(float(np.ptp(heat)), 1e-6)
+    heat = np.sqrt(heat / max(float(heat.max()), 1e-6))  # the eye should find the weaker ones too
     mask = Image.fromarray((heat * 255).astype(np.uint8)).resize(image.size, Image.BICUBIC)
     amount = np.asarray(mask, np.float32)[..., None] / 255
     pixels = np.asarray(image, np.float32)
-    cold = pixels.mean(axis=2, keepdims=True) * 0.45
-    warm = pixels * 0.6 + np.array([255, 140, 0], np.float32) * 0.4
+    cold = pixels.mean(axis=2, keepdims=True) * 0.5
+    warm = pixels * 0.5 + np.array([255, 130, 0], np.float32) * 0.5
     out = io.BytesIO()
     Image.fromarray((cold * (1 - amount) + warm * amount).clip(0, 255).astype(np.uint8)).save(
         out, "JPEG", quality=88

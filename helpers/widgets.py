@@ -23,6 +23,8 @@ class SearchApp(anywidget.AnyWidget):
     those of `safe_paths.default_roots`. `app.session` is the visitor's Session.
     """
 
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
     facts = traitlets.Dict().tag(sync=True)
     query = traitlets.Dict().tag(sync=True)
     results = traitlets.Dict().tag(sync=True)

@@ -6,8 +6,9 @@ function resultsPanel(app) {
   const grid = h("ol", { class: "ris-grid" });
   const blank = h("div", { class: "ris-blank" });
   const times = h("p", { class: "ris-times" });
-  const panel = h("section", { class: "ris-results", "aria-label": "Results" }, h("div", { class: "ris-split" }, title), grid, blank, times);
-  app.on("results", (results) => showResults(app, results, { title, grid, blank, times }));
+  const agree = h("span", { class: "ris-agree" });
+  const panel = h("section", { class: "ris-results", "aria-label": "Results" }, h("div", { class: "ris-split" }, title, agree), grid, blank, times);
+  app.on("results", (results) => showResults(app, results, { title, agree, grid, blank, times }));
   app.on("status", (status) => panel.setAttribute("aria-busy", String(Boolean(status.busy))));
   return panel;
 }
@@ -27,6 +28,7 @@ async function showResults(app, results, parts) {
   gone.forEach(release);
   parts.grid.replaceChildren(...cards);
   parts.title.textContent = hits.length ? `${count(hits.length)} most similar of ${count(results.count)}` : "Results";
+  parts.agree.replaceChildren(...agreement(hits));
   parts.blank.replaceChildren(...emptyText(results));
   parts.blank.hidden = hits.length > 0;
   const drawn = performance.now() - started;
@@ -35,6 +37,12 @@ async function showResults(app, results, parts) {
 }
 
 const cardKey = (hit) => JSON.stringify([hit.id, hit.score, hit.same]);
+
+/** Return how many hits share a label with the query, where its labels are known. */
+function agreement(hits) {
+  const same = hits.filter((hit) => hit.same.length).length;
+  return same ? [h("b", {}, "✓ "), `${same} of ${hits.length} share a label with your picture`] : [];
+}
 
 /** Return the line that says how long each step took. */
 function timesText(ms, drawn) {
@@ -57,7 +65,7 @@ function resultCard(app, hit) {
   const alt = `Result: ${labels}, score ${hit.score.toFixed(3)}${hit.same.length ? ", same label as the query" : ""}`;
   const picture = hit.thumb.byteLength ? h("img", { src: pictureUrl(hit.thumb), alt }) : h("span", { class: "ris-missing" }, "not available");
   const open = h("button", { type: "button", class: "ris-open", title: hit.path, onclick: () => app.openLarge(hit) }, picture);
-  const mark = hit.same.length ? h("span", { class: "ris-same", title: `Shares ${hit.same.join(", ")} with the query` }, "✓ same label") : null;
+  const mark = hit.same.length ? h("span", { class: "ris-same", title: `Shares ${hit.same.join(", ")} with your picture`, "aria-hidden": "true" }, "✓") : null;
   const name = `${labels}, rank ${hit.rank}`;
   return h("li", { class: `ris-card${hit.same.length ? " ris-card-same" : ""}`, "data-key": cardKey(hit), "data-id": hit.id },
     h("div", { class: "ris-frame" }, open, h("span", { class: "ris-rank", "aria-hidden": "true" }, hit.rank), mark),

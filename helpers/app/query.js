@@ -100,13 +100,12 @@ function suggestions(app) {
 function queryPicture(app, query) {
   const [width, height] = query.size;
   const about = `${width} × ${height} pixels${query.labels.length ? ` · ${query.labels.join(", ")}` : ""}`;
-  const whole = button("Whole picture", () => app.send({ do: "part", region: null }), "ris-small");
-  const actions = h("div", { class: "ris-actions" }, query.region ? whole : null,
-    button("Remove", () => app.send({ do: "remove" }), "ris-small", { "aria-label": "Remove the query picture" }));
-  const hint = query.region ? "Searching with this part only." : "Drag a rectangle to search with a part.";
+  const whole = button("Whole picture", () => app.send({ do: "part", region: null }), "ris-link");
+  const actions = h("div", { class: "ris-actions" }, button("Remove", () => app.send({ do: "remove" }), "ris-small", { "aria-label": "Remove the query picture" }));
+  const hint = query.region ? "Searching with this part." : "Drag a rectangle to search with a part.";
   return [regionPicture(app, query),
     h("div", { class: "ris-split" }, h("div", { class: "ris-name" }, h("strong", { title: query.name }, query.name), h("span", {}, about)), actions),
-    h("p", { class: "ris-hint" }, hint)];
+    h("div", { class: "ris-split" }, h("p", { class: "ris-hint" }, hint), query.region ? whole : null)];
 }
 
 /** Let the whole panel take a file that is dropped on it. */

@@ -1,0 +1,135 @@
+"""A real JupyterLab, Voila and Chromium, for the browser tests and for bench/app.py."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+SCREENS = ROOT / "build" / "screens"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+CELL = """import os
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from helpers.engine import open_engine
+from helpers.widgets import SearchApp
+SearchApp(open_engine(){roots})"""
+
+
+def chromium():
+    """Return the path of a Chromium or Chrome on this machine, or None."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+def free_port():
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def write_page(path, roots=None):
+    """Write a notebook of one cell that shows the search page; return its path."""
+    text = CELL.format(roots="" if roots is None else f", roots={[str(r) for r in roots]!r}")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text, id="page")])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, path)
+    return path
+
+
+@contextlib.contextmanager
+def serving(command, port, path, log, environ=None, seconds=60):
+    """Run a server's `command` in the project's root until `path` answers; yield its address.
+
+    The root matters: Jupyter and Voila read the upload limit from the configuration there.
+    """
+    with Path(log).open("w") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
+            env=os.environ | (environ or {}), start_new_session=True,
+        )  # fmt: skip
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_for(address + path, server, log, seconds)
+            yield address
+        finally:
+            # The kernels are children of the server; the group takes them along.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait(20)
+
+
+def _wait_for(address, server, log, seconds):
+    """Return when the server answers at all; raise with its log when it ends or takes too long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+            return
+        except urllib.error.HTTPError:
+            return  # a refusal is an answer: the server is up
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"The server did not start. Its log says:\n{Path(log).read_text()[-3000:]}")
+
+
+def voila(notebook, log, environ=None):
+    """Serve `notebook` with Voila, which runs it anew for every visitor."""
+    port = free_port()
+    command = ["voila", str(notebook), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
+    return serving(command, port, "/static/", log, environ)
+
+
+def jupyter(folder, log, environ=None):
+    """Serve `folder` with JupyterLab, without a token because it is on loopback for a minute."""
+    port = free_port()
+    command = [
+        "jupyterlab", str(folder), "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        f"--port={port}", "--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True",
+        "--ServerApp.port_retries=0",
+    ]  # fmt: skip
+    return serving(command, port, "/api", log, environ)
+
+
+@contextlib.contextmanager
+def browser(width=1280, height=900, **options):
+    """Open Chromium with a fresh profile; yield a page that keeps script errors in `.errors`."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=chromium(), headless=True, args=FLAGS,
+            viewport={"width": width, "height": height}, **options,
+        )  # fmt: skip
+        page = context.pages[0]
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        try:
+            yield page
+        finally:
+            context.close()
+
+
+def shoot(page, name, **options):
+    """Keep a screenshot under build/screens, to be looked at; it is never committed."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{name}.png", **options)
