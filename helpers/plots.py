@@ -25,7 +25,7 @@ def use_style():
 
 def annotated(pictures, columns=4, title=None):
     """Draw `pictures` in a grid with every annotated object's box and class name."""
-    figure, axes = _grid(len(pictures), columns, title)
+    figure, axes = _grid(len(pictures), columns, title, size=max(2.1, 8.5 / (columns + 1)))
     for axis, picture in zip(axes, pictures, strict=False):
         axis.imshow(open_picture(picture.path))
         axis.set_title(", ".join(picture.labels), fontsize=9)

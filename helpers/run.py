@@ -36,7 +36,7 @@ def execute(path, timeout=3600):
         notebook,
         timeout=timeout,
         kernel_name="python3",
-        store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(path.parent)}},
     )
     try:
