@@ -23,7 +23,7 @@ class Build:
     length: float = 0.7
 
 
-def pet_coat(rng, base, light, pattern, fur, head_scale=1.0):
+def pet_coat(rng, base, light, pattern, fur, sitting=False):
     """Return the coat's skin: plain, tabby stripes, patches, a dark saddle, or white socks."""
     base, light = np.array(tint(rng, base, 8)), np.array(tint(rng, light, 5))
     warp, spots = noise3(rng, 4), noise3(rng, rng.uniform(3.5, 6))
@@ -38,9 +38,8 @@ def pet_coat(rng, base, light, pattern, fur, head_scale=1.0):
             on = np.clip((spots(p) - level) * 22 + 0.5, 0, 1)[:, None]
             return base * on + light * (1 - on)
         if pattern == "saddle":
-            on = np.clip((p[:, 1] - 0.50 + 0.1 * warp(p)) * 14, 0, 1) * np.clip(
-                (0.42 - p[:, 0]) * 9, 0, 1
-            )
+            over = p[:, 1] - 0.50 if not sitting else 0.10 + 0.5 * (p[:, 1] - 0.45) - p[:, 0]
+            on = np.clip((over + 0.1 * warp(p)) * 14, 0, 1) * np.clip((0.42 - p[:, 0]) * 9, 0, 1)
             return light * (1 - on[:, None]) + base * on[:, None]
         if pattern == "socks":
             on = np.clip((p[:, 1] - 0.16) * 30, 0, 1)[:, None]
@@ -294,7 +293,7 @@ def draw_cat(pen, rng, view=None):
         tail([(-0.28, 0.06, 0.05), (-0.24, 0.045, 0.24), (0.02, 0.04, 0.30), (0.20, 0.04, 0.26)])
         yaw = rng.choice([-1, 1]) * rng.uniform(0, 40) - rng.choice([0, 55])
         if view == "face":
-            clay.floor, yaw = y - rng.uniform(0.02, 0.18), rng.uniform(-115, -60)
+            clay.floor, yaw = y - rng.uniform(0.05, 0.2), rng.uniform(-115, -60)
     elif view == "walk":
         x, y = pet_body(clay, b, coat, light_fur)
         pet_legs(clay, rng, b, coat, paw, rng.choice(["walk", "stand"]))
@@ -516,7 +515,9 @@ def draw_dog(pen, rng, view=None):
     )
     kind = list(DOGS)[rng.integers(len(DOGS))]
     d, b = DOGS[kind], dog_build(rng, kind)
-    coat, base, light = pet_coat(rng, d["base"], d["light"], d["pattern"], d["fur"])
+    coat, base, light = pet_coat(
+        rng, d["base"], d["light"], d["pattern"], d["fur"], view in ("sit", "face")
+    )
     if kind == "dalmatian":
         dots = noise3(rng, 17)
         coat.paint = lambda p: np.where(dots(p)[:, None] > 0.42, 34.0, np.array(base))

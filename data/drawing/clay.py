@@ -65,10 +65,14 @@ def noise3(rng, freq):
 
 
 def blurred(field, radius):
-    """Return a 2-d array smoothed by three box filters of about `radius` pixels."""
+    """Return a 2-d array smoothed by two box filters of about `radius` pixels."""
+    if radius >= 8:  # wide: a quarter of the size will do
+        small = blurred(field[::4, ::4], radius / 4).astype(np.float32)
+        size = field.shape[1], field.shape[0]
+        return np.asarray(Image.fromarray(small).resize(size, Image.Resampling.BILINEAR))
     r = max(1, round(radius))
     for axis in (0, 1):
-        for _ in range(3):
+        for _ in range(2):
             pad = [(0, 0), (0, 0)]
             pad[axis] = (r + 1, r)
             s = np.cumsum(np.pad(field, pad, mode="edge"), axis=axis, dtype=np.float64)
@@ -138,9 +142,11 @@ class Clay:
         else:
             t = np.linspace(0, len(p) - 1, len(p) * steps)
             p = np.column_stack([np.interp(t, np.arange(len(p)), p[:, k]) for k in (0, 1)])
+        ends = p[:, 0].min(), p[:, 0].max()
         for y, wide in p:
             r = max(wide, 0.001)
-            self.ball((at[0], at[1] + y, at[2]), (r, min(0.02, r), r), skin, flow=(0, -1, 0))
+            h = min(0.06, r, max(0.006, y - ends[0]) + 0.002, max(0.006, ends[1] - y) + 0.002)
+            self.ball((at[0], at[1] + y, at[2]), (r, h, r), skin, flow=(0, -1, 0))
 
     def panel(self, corners, skin):
         """Add a flat polygon, visible from both sides."""
@@ -349,7 +355,11 @@ class _Render:
         lit = colours[..., :3] * light[..., None]
         half = lamp + np.array([0, 0, 1])
         shine = np.clip(np.tensordot(half / np.linalg.norm(half), n, 1), 0, 1) ** 40
-        return lit + (255 * shine * self._per_skin("gloss"))[..., None]
+        gloss = self._per_skin("gloss")
+        window = (
+            np.exp(-(((n[0] * side - 0.62) / 0.07) ** 2)) * (gloss > 0.9) * (np.abs(n[1]) < 0.4)
+        )
+        return lit + (255 * shine * gloss + 110 * window)[..., None]
 
     def _comb(self, image, alpha):
         """Draw short hairs over everything furry, far ones first, some beyond the outline."""

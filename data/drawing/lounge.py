@@ -115,20 +115,18 @@ def bush(clay, rng, h, skins, flowers=None):
             d = rng.normal(0, 1, 3)
             d[1] = abs(d[1])
             d /= np.linalg.norm(d)
-            flower(clay, np.array([0, h + 0.18, 0]) + d * [0.28, 0.25, 0.28], flowers)
+            flower(clay, np.array([0, h + 0.18, 0]) + d * [0.28, 0.25, 0.28], d, flowers)
 
 
-def flower(clay, at, colour):
-    """Open one five-petalled flower."""
+def flower(clay, at, out, colour):
+    """Open one five-petalled flower that looks `out` from the bush."""
     petal = Skin(colour, rough=0.15)
-    for k in range(5):
-        a = 2 * math.pi * k / 5
-        clay.ball(
-            at + np.array([0.026 * math.cos(a), 0.026 * math.sin(a), 0.01]),
-            (0.02, 0.02, 0.01),
-            petal,
-        )
-    clay.ball(at + np.array([0, 0, 0.016]), 0.011, Skin((236, 200, 70)))
+    with clay.at(at, yaw=math.degrees(math.atan2(out[0], out[2]))):
+        for k in range(5):
+            a = 2 * math.pi * k / 5
+            where = (0.026 * math.cos(a), 0.026 * math.sin(a), 0.01 - 0.02 * math.sin(a))
+            clay.ball(where, (0.02, 0.02, 0.012), petal)
+        clay.ball((0, 0, 0.02), 0.011, Skin((236, 200, 70)))
 
 
 def broad(clay, rng, h, skins):
