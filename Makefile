@@ -16,9 +16,11 @@ app: $(READY)  ## serve the search page on http://127.0.0.1:8866
 run: $(READY)  ## execute every notebook without a browser, into build/
 	$(BIN)/python -m helpers.run
 
-test: $(DEV)  ## unit tests, then every notebook
-	$(BIN)/python -m pytest -m "not server and not browser and not notebooks"
-	$(BIN)/python -m pytest -m notebooks
+test: $(DEV)  ## unit tests, then the slow ones, then every notebook through nbval
+	$(BIN)/python -m pytest -m "not slow and not server and not browser" tests
+	$(BIN)/python -m pytest -m "slow and not server and not browser" tests
+	BOOTCAMP_DATASET=sample BOOTCAMP_DATA=build/test-data $(BIN)/python -m pytest \
+	  --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks
 
 test-server: $(DEV)  ## the same answers from a real Milvus server
 	$(BIN)/python -m pytest -m server
@@ -30,8 +32,11 @@ lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-notebooks: $(DEV)  ## execute the notebooks on the sample and store their outputs
-	$(BIN)/python -m helpers.run --save
+notebooks: $(READY)  ## execute the notebooks on the sample and store their outputs
+	BOOTCAMP_DATASET=sample BOOTCAMP_DATA=build/notebook-data $(BIN)/python -m helpers.run --save
+
+bench: $(DEV)  ## side-by-side measurements, each a table and a file in build/bench/
+	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
 lock:  ## write the lock files anew (needs uv)
 	.ci/lock
