@@ -103,7 +103,9 @@ class Index:
         """Write the rows whose digest differs from the one held, and check the count."""
         changed = [row for id, row in wanted.items() if held.get(id) != row["digest"]]
         self._collection.write(changed, progress)
-        count = self._collection.settle(progress)
+        if changed or deleted or self._collection.unsettled(total):
+            self._collection.settle(progress)
+        count = self._collection.count()
         if total not in (None, count):
             raise MilvusError(
                 f"Milvus holds {count} rows where {total} were written. "
@@ -204,7 +206,7 @@ class Index:
             "rows": self.count(),
             "dimension": self.dim,
             "index": kinds.kind_of(index),
-            "parameters": kinds.build_parameters(kinds.kind_of(index), index["total_rows"]),
+            "parameters": index.get("params", {}),
             "metric": index["metric_type"],
             "bytes": lite.size(uri, self.name) if self._collection.is_lite else None,
             "milvus": self._collection.ask("describe", "get_server_version"),

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import socket
+from base64 import b64encode
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -31,7 +32,9 @@ def connect(uri, token="", timeout=10):
 
     Raises MilvusError, saying what is wrong and what to do, when there is none to be had.
     """
-    for name in ("pymilvus", "milvus_lite"):  # our own errors say the same without tracebacks
+    import pymilvus
+
+    for name in (pymilvus.__name__, "milvus_lite"):  # our errors say it without their tracebacks
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return lite.open_client(uri) if is_lite(uri) else _open_server(uri, token, timeout)
 
@@ -81,28 +84,49 @@ def _open_server(uri, token, timeout):
     """Open a server, once it answers, is new enough and accepts the token."""
     from pymilvus import MilvusClient
 
-    _knock(uri, timeout)
-    try:
-        client = MilvusClient(uri, token=token, timeout=timeout)
-        version = client.get_server_version(timeout=timeout)
-    except Exception as error:
-        raise MilvusError(_why_refused(uri, token, error)) from None
+    version = _knock(uri, token, timeout)
     number = re.match(r"v?(\d+)\.(\d+)", version)
     if number and (int(number[1]), int(number[2])) < OLDEST:
         raise MilvusError(
             f"The server at {uri} is Milvus {version}, too old for this course. "
             f"Use {OLDEST[0]}.{OLDEST[1]} or newer, or unset MILVUS_URI to work without a server."
         )
-    return client
-
-
-def _knock(uri, timeout):
-    """Raise MilvusError when nobody listens at `uri`; gRPC itself takes long to say so."""
-    address = urlparse(uri)
-    port = address.port or (443 if address.scheme == "https" else 19530)
     try:
+        return MilvusClient(uri, token=token, timeout=timeout)
+    except Exception as error:
+        raise MilvusError(_why_refused(uri, token, error)) from None
+
+
+def _knock(uri, token, timeout):
+    """Return the version of the server at `uri`, asking it without pymilvus.
+
+    pymilvus tries again and again, and calls a wrong token an unavailable server.
+    """
+    import grpc
+    from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
+
+    _check_listens(uri, timeout)
+    address = urlparse(uri).netloc
+    if uri.startswith("https"):
+        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials())
+    else:
+        channel = grpc.insecure_channel(address)
+    signed = (("authorization", b64encode(token.encode()).decode()),) if token else ()
+    with channel:
+        ask = milvus_pb2_grpc.MilvusServiceStub(channel).GetVersion
+        try:
+            return ask(milvus_pb2.GetVersionRequest(), metadata=signed, timeout=timeout).version
+        except grpc.RpcError as error:
+            raise MilvusError(_why_refused(uri, token, error)) from None
+
+
+def _check_listens(uri, timeout):
+    """Raise MilvusError when nobody listens at `uri`."""
+    try:
+        address = urlparse(uri)
+        port = address.port or (443 if address.scheme == "https" else 19530)
         socket.create_connection((address.hostname, port), timeout).close()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise MilvusError(
             f"No Milvus server answers at {uri} ({error}). "
             "Start it, correct MILVUS_URI, or unset MILVUS_URI to work without a server."
@@ -111,14 +135,14 @@ def _knock(uri, timeout):
 
 def _why_refused(uri, token, error):
     """Return the reason why a server that listens did not let us in."""
-    text = str(error)
-    if any(word in text.lower() for word in ("auth", "1800", "credential", "permission")):
+    text = error.details() if hasattr(error, "details") else str(error)
+    if any(word in text.lower() for word in ("auth", "credential", "permission")):
         what = "refuses this token" if token else "wants a token"
         return (
             f"The server at {uri} {what}. "
             "Set MILVUS_TOKEN to user:password, or to the API key of your cloud cluster."
         )
     return (
-        f"Something listens at {uri}, but it does not answer as Milvus does ({text:.200}). "
+        f"Something listens at {uri}, but it does not answer as Milvus does ({text:.160}). "
         "Check address and port in MILVUS_URI, and wait a minute if the server has just started."
     )

@@ -1,0 +1,69 @@
+"""A real Milvus server for tests, from the wheel `milvus`: started, killed and stopped by them.
+
+The server listens on free ports, keeps its data in a temporary folder, and wants a token, so that
+every test also shows that the token is passed on. Its etcd uses a fixed port, so only one can run
+on a machine: a second test run waits its turn.
+"""
+
+import fcntl
+import importlib.util
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+
+TOKEN = "root:Milvus"
+TURN = Path(tempfile.gettempdir()) / "bootcamp-milvus-server.turn"
+
+
+class Server:
+    """One Milvus server; `uri` and `token` are what a client needs."""
+
+    def __init__(self, folder):
+        from milvus import MilvusServer, MilvusServerConfig
+
+        self.token = TOKEN
+        self.config = MilvusServerConfig(data_dir=str(folder), proxy_port=_free_port())
+        self.config.set("authorization_enabled", True)
+        self.process = MilvusServer(self.config)
+        self.process.webservice_port = _free_port()
+
+    @property
+    def uri(self):
+        return f"http://127.0.0.1:{self.process.listen_port}"
+
+    def start(self):
+        self.process.start()
+        return self
+
+    def stop(self):
+        self.process.stop()
+
+    def kill(self):
+        """Kill it at once, as a power cut would."""
+        self.process.server_proc.kill()
+        self.process.server_proc.wait()
+        self.process.stop()
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A running Server; skips, loudly, where the wheel is absent (it exists for Linux x86-64)."""
+    if importlib.util.find_spec("milvus") is None:
+        reason = "ABSENT: the real Milvus server; install it with: pip install milvus==2.3.5"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    with TURN.open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        running = Server(tmp_path_factory.mktemp("milvus")).start()
+        try:
+            yield running
+        finally:
+            running.stop()
