@@ -113,14 +113,20 @@ def convolutions(size, precision="float32", settings=None):
 def frozen(model, count):
     """Return `model` as a function of (count, size, size, 3) uint8 RGB, its weights constant."""
     tf = tensorflow()
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     @tf.function(input_signature=[tf.TensorSpec((count, *model.input_shape[1:]), tf.uint8)])
     def run(pictures):
         centred = tf.cast(pictures[..., ::-1], tf.float32) - MEAN_BGR
         return tf.cast(model(centred, training=False), tf.float32)
 
-    return convert_variables_to_constants_v2(run.get_concrete_function())
+    return constant(run)
+
+
+def constant(function):
+    """Return the graph of a tf.function with its variables as constants in it."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    return convert_variables_to_constants_v2(function.get_concrete_function())
 
 
 def batch_size(size, available=None):

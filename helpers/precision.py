@@ -6,6 +6,7 @@ embeddings, however close.
 """
 
 import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -103,23 +104,31 @@ def tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with hushed():
         import tensorflow
+        from absl import logging
+    logging.set_verbosity("error")
     return tensorflow
 
 
 @contextmanager
 def hushed():
-    """Throw away what libraries print past Python, straight to the process' own outputs."""
-    kept = [os.dup(1), os.dup(2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    """Throw away what libraries print past Python to the process' own error output.
+
+    What Python prints there, such as a progress bar made within the block, is still seen.
+    """
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    aside = os.fdopen(os.dup(2), "w", buffering=1)
+    before = sys.stderr
     try:
-        os.dup2(nowhere, 1)
+        if before is sys.__stderr__:
+            sys.stderr = aside
         os.dup2(nowhere, 2)
         yield
     finally:
-        for number, copy in enumerate(kept, start=1):
-            os.dup2(copy, number)
-            os.close(copy)
-        os.close(nowhere)
+        os.dup2(kept, 2)
+        sys.stderr = before
+        for number in (kept, nowhere):
+            os.close(number)
+        aside.close()
 
 
 def _span(seconds):

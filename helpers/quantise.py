@@ -13,8 +13,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from helpers import weights
-from helpers.networks import MEAN_BGR, convolutions
-from helpers.precision import PrecisionError, tensorflow
+from helpers.networks import MEAN_BGR, constant, convolutions
+from helpers.precision import PrecisionError, hushed, tensorflow
 
 COUNT = 64
 
@@ -57,19 +57,15 @@ def convert(pictures, size, settings, progress=True):
     model = convolutions(size, "float32", settings)
     entry = tf.TensorSpec((1, size, size, 3), tf.float32)
     run = tf.function(lambda picture: model(picture, training=False), input_signature=[entry])
-
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    graph = convert_variables_to_constants_v2(run.get_concrete_function())
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([constant(run)])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    bar = tqdm(total=len(pictures), desc="calibrating int8", disable=not progress)
-    converter.representative_dataset = lambda: _shown(pictures, bar)
-    with bar, warnings.catch_warnings():
+    with hushed(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return converter.convert()
+        with tqdm(total=len(pictures), desc="calibrating int8", disable=not progress) as bar:
+            converter.representative_dataset = lambda: _shown(pictures, bar)
+            return converter.convert()
 
 
 def _shown(pictures, bar):

