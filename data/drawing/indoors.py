@@ -179,10 +179,12 @@ def a_bottle(clay, rng, at=(0, 0, 0)):
     profile, (low, high) = BOTTLES[kind]
     glass, liquid = GLASSES[rng.integers(len(GLASSES))]
     skin = Skin(glass, gloss=1.0, rough=0.0)
-    skin.paint = label_paint(rng, glass, low, high, rng.uniform(0.35, 0.8), liquid)
+    art = label_paint(rng, glass, low, high, rng.uniform(0.35, 0.8), liquid)
     thick = rng.uniform(0.92, 1.15)
     profile = [(y, r * thick) for y, r in profile]
     with clay.at(at, yaw=rng.uniform(0, 360)):
+        back, shift = np.linalg.inv(clay.turn), clay.shift
+        skin.paint = lambda p: art((p - shift) @ back.T)  # the label lies down with the bottle
         clay.lathe(profile, skin, steps=22)
         top, r = profile[-1]
         cap = Skin(
@@ -201,9 +203,9 @@ def a_bottle(clay, rng, at=(0, 0, 0)):
 
 
 def draw_bottle(pen, rng, view=None):
-    """Draw a bottle, or two or three in a row, on their feet or one lying down."""
+    """Draw a bottle upright, leaning or lying; `view` "few" draws two or three in a row."""
     clay = Clay(rng)
-    view = view or rng.choice(["one", "few", "lying", "tilted"], p=[0.5, 0.28, 0.1, 0.12])
+    view = view or rng.choice(["one", "lying", "tilted"], p=[0.72, 0.12, 0.16])
     if view == "few":
         n = int(rng.integers(2, 4))
         for k in range(n):
@@ -424,7 +426,7 @@ def table_centre(clay, rng):
             clay.ball((k, 0.04, 0), (0.045, 0.036, 0.08), Skin((196, 136, 70), rough=0.25))
 
 
-def draw_diningtable(pen, rng, chairs=None):
+def draw_diningtable(pen, rng, chairs=False):
     """Draw a laid table from slightly above: round or long, bare wood or under a cloth."""
     clay, h = Clay(rng), 0.50
     wide, deep = rng.uniform(0.55, 0.72), rng.uniform(0.32, 0.42)
@@ -478,7 +480,7 @@ def draw_diningtable(pen, rng, chairs=None):
             for s in (-1, 1):
                 place_setting(clay, rng, s * 0.32, 0, 1)
         table_centre(clay, rng)
-    if rng.random() < 0.65 if chairs is None else chairs:
+    if chairs:
         table_chairs(clay, rng, wide, deep, skin)
     return clay.draw(pen, yaw=rng.uniform(-35, 35), pitch=rng.uniform(18, 36))
 

@@ -310,7 +310,7 @@ def torso(clay, rng, look, hips, chest):
             look.top,
         )
         if look.woman:
-            clay.ball((cx + 0.045, cy - 0.04, s * 0.045), (0.034, 0.044, 0.044), look.top)
+            clay.ball((cx + 0.038, cy - 0.045, s * 0.042), (0.034, 0.046, 0.044), look.top)
     clay.tube([(cx + 0.012, cy + 0.13, 0), (cx - 0.006, cy + 0.06, 0)], [0.036, 0.042], look.flesh)
     clay.tube(
         [
@@ -382,8 +382,8 @@ def standing(clay, rng, look, walk, calm=False):
     return chest
 
 
-def seated(clay, rng, look):
-    """Model a person sitting on a stool, box or bench of their own."""
+def seated(clay, rng, look, block):
+    """Model a person sitting on a block of stone or wood, or (no `block`) on what is there."""
     y = 0.30
     chest, hips = (-0.01, y + 0.23), (-0.03, y + 0.02)
     torso(clay, rng, look, hips, chest)
@@ -406,13 +406,10 @@ def seated(clay, rng, look):
             look.legs,
             wide=1.5,
         )
-    wood = Skin(
-        tint(rng, [(150, 110, 70), (110, 80, 56), (170, 170, 168)][rng.integers(3)], 8), rough=0.2
-    )
-    clay.box((-0.14, y - 0.09, -0.15), (0.10, y - 0.06, 0.15), wood)
-    for x in (-0.12, 0.07):
-        for z in (-0.13, 0.11):
-            clay.box((x, 0, z), (x + 0.025, y - 0.09, z + 0.025), wood)
+    if block:
+        colour = [(150, 110, 70), (128, 124, 118), (176, 170, 158)][rng.integers(3)]
+        stone = Skin(tint(rng, colour, 8), rough=0.25)
+        clay.box((-0.15, 0, -0.2), (0.11, y - 0.06, 0.2), stone)
     return chest
 
 
@@ -429,7 +426,7 @@ def riding(clay, rng, look):
     return chest
 
 
-def draw_person(pen, rng, pose=None):
+def draw_person(pen, rng, pose=None, block=True):
     """Draw a person: `pose` is stand, walk, sit, bust, or ride (then the origin is the seat)."""
     pose = pose or str(rng.choice(["stand", "walk", "sit", "bust"], p=[0.34, 0.22, 0.18, 0.26]))
     clay, look = Clay(rng), a_look(rng)
@@ -437,7 +434,7 @@ def draw_person(pen, rng, pose=None):
         look.skirt = False
     chest = {
         "walk": lambda: standing(clay, rng, look, True),
-        "sit": lambda: seated(clay, rng, look),
+        "sit": lambda: seated(clay, rng, look, block),
         "ride": lambda: riding(clay, rng, look),
     }.get(pose, lambda: standing(clay, rng, look, False, pose == "bust"))()
     facing = -90 + rng.choice([-1, 1]) * rng.uniform(0, 45)
