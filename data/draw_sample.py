@@ -16,7 +16,7 @@ from drawing.annotate import CLASSES, annotation, image_sets
 from drawing.compose import compose
 
 COUNT = 280
-QUALITY = 78
+QUALITY = 76
 
 
 def name_of(number):
@@ -49,8 +49,8 @@ def draw_sample(out, count=COUNT):
     with ProcessPoolExecutor() as pool:  # one picture needs no other, so all cores may draw
         for number, drawn in zip(numbers, pool.map(draw_one, numbers, repeat(out)), strict=True):
             pictures[name_of(number)] = drawn
-            print(f"\r{number}/{count}", end="", flush=True)
-    print()
+            if number % 20 == 0:
+                print(f"{number} of {count} drawn", flush=True)
     for file, text in image_sets(pictures).items():
         (out / "ImageSets" / "Main" / file).write_text(text, encoding="utf-8", newline="\n")
 

@@ -125,7 +125,7 @@ class Stage:
             over = size * w * rng.uniform(0.08, 0.28)
             side = pick(rng, [-1, 1])
             x = self.width / 2 + side * (self.width / 2 + over - size * w / 2)
-            y = min(y, 0.97 * self.height) if rng.random() < 0.5 else 1.05 * self.height
+            y = pick(rng, [min(y, 0.97 * self.height), 1.03 * self.height])
         return x, max(y, size * h * 0.97), size
 
     def stand(self, label, x, y, size, flip=None, angle=0.0, shadow=True, **options):
@@ -180,7 +180,8 @@ def close_up(stage):
     """Draw an animal's head and shoulders; the body is below the picture."""
     size = min(stage.height * stage.rng.uniform(0.85, 1.05), 1.0 * stage.width)
     x = stage.width * stage.rng.uniform(0.35, 0.65)
-    stage.stand(stage.label, x, stage.height + 0.07 * size, size, view=CLOSE[stage.label])
+    low = 0.13 * size if stage.label == "cow" else 2
+    stage.stand(stage.label, x, stage.height + low, size, view=CLOSE[stage.label])
 
 
 def bird(stage):
@@ -232,7 +233,7 @@ def boat(stage):
 def train(stage):
     """Draw a train on its track."""
     rng = stage.rng
-    view = pick(rng, ["corner", "steam", "corner", "side", "steam"])
+    view = pick(rng, ["corner", "corner", "corner", "steam", "side"])
     size = stage.width * rng.uniform(0.8, 1.0) * (1 if view == "corner" else 1.25)
     x = stage.width * rng.uniform(0.42, 0.58)
     y = max(stage.horizon + 0.35 * (stage.height - stage.horizon), 0.66 * stage.height)
@@ -266,7 +267,7 @@ def dining(stage):
             stage.stand("chair", at, y - rng.uniform(0.06, 0.16) * size, tall)
     if rng.random() < 0.35:
         at = x + rng.uniform(-0.25, 0.25) * size
-        stage.stand("person", at, y - 0.1 * size, size * 0.88, pose="sit")
+        stage.stand("person", at, y - 0.1 * size, min(size * 0.88, y - 0.1 * size), pose="sit")
     stage.stand("diningtable", x, y, size, chairs=False)
     for _ in range(int(rng.integers(0, 3))):
         at, thing = (
@@ -311,7 +312,7 @@ def lounge(stage):
     guest = rng.random()
     seat, left = y - SOFA_SEAT * size, x + rng.uniform(-0.2, 0.2) * size
     if guest < 0.25:
-        stage.stand("person", left, y + 0.03 * size, size * 0.72, shadow=False, pose="sit")
+        stage.stand("person", left, y + 0.03 * size, min(size * 0.72, 0.95 * y), pose="sit")
     elif guest < 0.5:
         stage.stand(pick(rng, ["cat", "dog"]), left, seat, size * 0.3, shadow=False)
 
