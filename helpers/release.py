@@ -62,27 +62,10 @@ def full(settings, release=VOC2012, progress=True):
     """
     folder = settings.data / "datasets" / "voc"
     kept = settings.data / "downloads" / release.file
-    if archive.read_marker(folder).get("bytes") == release.size:
+    if archive.read_marker(folder):
         kept.unlink(missing_ok=True)
         return Here(folder, None, "here already")
-    if settings.kit:
-        source, note = (
-            kit_file(settings.kit, f"voc/{release.file}", progress),
-            "from the kit, verified",
-        )
-    else:
-        if not settings.offline:
-            need_space(settings.data, 2 * release.size - _bytes_in(folder, kept))
-        source = fetch(
-            settings.voc_mirrors or release.urls,
-            kept,
-            release.size,
-            dict(release.digests),
-            settings.offline,
-            settings.timeout,
-            progress=progress,
-        )
-        note = f"fetched and verified, {megabytes(release.size)}"
+    source, note = _whole_archive(kept, settings, release, progress)
     archive.unpack(source, folder, progress)
     kept.unlink(missing_ok=True)
     return Here(folder, None, note)
@@ -120,6 +103,14 @@ def here(settings):
     return sorted((n for n in found if sizes[n]), key=sizes.get, reverse=True)
 
 
+def order(folder):
+    """Return the ids of the pictures in `folder` in their archive's order, if that is known."""
+    marker = archive.read_marker(folder)
+    paths = (PurePosixPath(file) for file in marker.get("files", ()))
+    found = [path.stem for path in paths if path.parent.name == "JPEGImages"]
+    return marker.get("pictures") or found
+
+
 def kit_name(kit, release=VOC2012):
     """Return the name of the largest VOC archive in the folder `kit`: "voc" or "voc-N"."""
     names = [path.stem for path in Path(kit).glob("voc/voc-*.tar") if _count(path.stem)]
@@ -139,26 +130,31 @@ def kit_archive(kit, release=VOC2012, progress=True):
     return kit_file(kit, f"voc/{release.file if name == 'voc' else name + '.tar'}", progress)
 
 
+def _whole_archive(path, settings, release, progress):
+    """Return (file, note) of the whole archive, from the kit or fetched to `path`."""
+    if settings.kit:
+        return kit_file(settings.kit, f"voc/{release.file}", progress), FROM_KIT
+    if not settings.offline:
+        here = _bytes_in(path.parent.parent / "datasets" / "voc", path)
+        need_space(path.parent, 2 * release.size - here)
+    urls, rest = settings.voc_mirrors or release.urls, (settings.offline, settings.timeout)
+    fetch(urls, path, release.size, dict(release.digests), *rest, progress=progress)
+    return path, f"fetched and verified, {megabytes(release.size)}"
+
+
 def _larger(count, settings):
     """Return the `Here` of `count` pictures within a larger set that is here, or None."""
     for name in here(settings):
         folder = settings.data / "datasets" / name
-        order = _order(archive.read_marker(folder))
-        if len(order) >= count:
-            return Here(folder, frozenset(order[:count]), f"part of {name}, here already")
+        ids = order(folder)
+        if len(ids) >= count:
+            return Here(folder, frozenset(ids[:count]), f"part of {name}, here already")
     return None
-
-
-def _order(marker):
-    """Return the ids of the pictures in the archive's order, as `complete.json` tells them."""
-    paths = (PurePosixPath(file) for file in marker.get("files", ()))
-    found = [path.stem for path in paths if path.parent.name == "JPEGImages"]
-    return marker.get("pictures") or found
 
 
 def _all_of(folder, count):
     """Return a remark where the archive had fewer than the `count` pictures asked for."""
-    have = len(_order(archive.read_marker(folder)))
+    have = len(order(folder))
     return f", {have:,} is all that the archive has" if have < count else ""
 
 

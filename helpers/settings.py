@@ -30,23 +30,29 @@ def from_environment(environ=None):
 
     Reads BOOTCAMP_DATA, BOOTCAMP_DATASET, BOOTCAMP_OFFLINE, BOOTCAMP_KIT, MILVUS_URI and
     MILVUS_TOKEN; all are optional. Relative paths start at the project's root, because a
-    notebook's own working directory is `notebooks/`. BOOTCAMP_VOC_MIRRORS (addresses of the VOC
-    archive, parted by blanks; default: the public ones) and BOOTCAMP_TIMEOUT (seconds a server
-    may be silent, default 20) are for networks with a mirror or a proxy of their own.
+    notebook's own working directory is `notebooks/`. With a kit, nothing is fetched from the net.
+    BOOTCAMP_VOC_MIRRORS (addresses of the VOC archive, parted by blanks; default: the public
+    ones) and BOOTCAMP_TIMEOUT (seconds a server may be silent, default 20) are for networks with
+    a mirror or a proxy of their own.
     """
     env = os.environ if environ is None else environ
-    data = ROOT / (env.get("BOOTCAMP_DATA") or "data")
+    data, kit = _path(env.get("BOOTCAMP_DATA") or "data"), env.get("BOOTCAMP_KIT")
     uri = env.get("MILVUS_URI") or str(data / "milvus.db")
     return Settings(
         data=data,
         dataset=env.get("BOOTCAMP_DATASET") or "auto",
-        offline=_flag("BOOTCAMP_OFFLINE", env.get("BOOTCAMP_OFFLINE")),
-        kit=ROOT / env["BOOTCAMP_KIT"] if env.get("BOOTCAMP_KIT") else None,
-        milvus_uri=uri if "://" in uri else str(ROOT / uri),
+        offline=_flag("BOOTCAMP_OFFLINE", env.get("BOOTCAMP_OFFLINE")) or bool(kit),
+        kit=_path(kit) if kit else None,
+        milvus_uri=uri if "://" in uri else str(_path(uri)),
         milvus_token=env.get("MILVUS_TOKEN") or "",
         voc_mirrors=tuple((env.get("BOOTCAMP_VOC_MIRRORS") or "").split()),
         timeout=_seconds("BOOTCAMP_TIMEOUT", env.get("BOOTCAMP_TIMEOUT") or "20"),
     )
+
+
+def _path(text):
+    """Return `text` as a path that starts at the project's root or, after ~, at home."""
+    return ROOT / Path(text).expanduser()
 
 
 def _flag(name, text):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,8 +19,9 @@ def test_without_any_variable_everything_has_its_default():
 def test_paths_start_at_the_projects_root_and_addresses_stay(tmp_path):
     env = {"BOOTCAMP_DATA": "../x", "BOOTCAMP_KIT": str(tmp_path), "MILVUS_URI": "http://h:19530"}
     found = from_environment(env)
-    assert found.data == ROOT / "../x" and found.kit == tmp_path
+    assert found.data == ROOT / "../x" and found.kit == tmp_path and found.offline
     assert found.milvus_uri == "http://h:19530"
+    assert from_environment({"BOOTCAMP_DATA": "~/x"}).data == Path.home() / "x"
     assert from_environment({"BOOTCAMP_DATA": "../x"}).milvus_uri == str(ROOT / "../x/milvus.db")
 
 
