@@ -24,14 +24,14 @@ SONGBIRDS = {
 }
 
 
-def plumage(rng, colour, fur=0.018, spots=0.0):
+def plumage(rng, colour, fur=0.014, spots=0.0):
     """Return a feathered skin, faintly scaled or speckled."""
     colour = np.array(tint(rng, colour, 7))
     scale = noise3(rng, 26)
 
     def paint(p):
         scallop = np.sin(95 * p[:, 0] + 2.5 * scale(p)) * np.sin(95 * p[:, 1] + 60 * p[:, 2])
-        return colour * (1 + 0.07 * scallop + 0.06 * scale(p) - spots * (scale(p) > 0.35))[:, None]
+        return colour * (1 + 0.12 * scallop + 0.06 * scale(p) - spots * (scale(p) > 0.35))[:, None]
 
     return Skin(colour, fur=fur, thick=0.006, contrast=0.05, wild=0.16, paint=paint)
 
@@ -214,6 +214,7 @@ def legs(clay, rng, where, length, colour, gap=0.055):
             ],
             [0.022, 0.012, 0.012],
             skin,
+            steps=50,
         )
         foot(clay, (x - 0.01, y - length, s * gap), skin)
 
@@ -245,7 +246,7 @@ def wading(clay, rng):
         clay.ball((-0.06, y + 0.07, s * 0.12), (0.27, 0.11, 0.06), body, pitch=-6, flow=(-1, 0, 0))
         for k in range(6):
             tone = Skin(
-                tuple(np.clip(np.array(back) * (0.72 + 0.09 * (k % 3)), 0, 250)),
+                tuple(np.clip(np.array(back) * (0.58 + 0.16 * (k % 3)), 0, 250)),
                 fur=0.02,
                 thick=0.003,
             )
