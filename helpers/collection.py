@@ -65,9 +65,9 @@ class Collection:
         """Make the collection or check the one there, load it, and count its rows."""
         if self.ask("look into", "has_collection", self.name):
             self._check_schema()
+            self._load()
         else:
             self._create(kind or "EXACT")
-        self._load()
         self._flush()  # what a killed process left in the log
         expected = milvus.acknowledged(self.client, self.uri, self.name)
         rows = self.count()
@@ -84,13 +84,10 @@ class Collection:
 
     def _create(self, kind):
         """Make the collection with its index, so that it can be searched from the first row on."""
-        self.ask(
-            "make a collection in",
-            "create_collection",
-            self.name,
-            schema=schema(self.dim),
-            index_params=self._index(kind, 0),
-        )
+        fields = {"schema": schema(self.dim)}
+        self.ask("make a collection in", "create_collection", self.name, **fields)
+        self._create_index(kind, 0)
+        self._load()
 
     def _check_schema(self):
         """Raise MilvusError unless the collection's fields are those that we write."""
@@ -120,8 +117,8 @@ class Collection:
 
     # The index
 
-    def _index(self, kind, rows):
-        """Return pymilvus' description of an index of this kind over so many rows.
+    def _create_index(self, kind, rows):
+        """Ask for an index of this kind over so many rows.
 
         The parameters are given twice: a server reads them beside `index_type`, Milvus Lite only
         inside `params`; it takes its own defaults, without a word, when they are not there.
@@ -134,7 +131,7 @@ class Collection:
             metric_type="COSINE",
             params={**parameters, "params": parameters},
         )
-        return index
+        self.ask("index", "create_index", self.name, index, sync=False)
 
     def index(self):
         """Return Milvus' own description of the index on the vectors."""
@@ -147,11 +144,12 @@ class Collection:
     def build(self, kind, progress=False):
         """Replace the index by one of this kind, and wait until it is really built."""
         _check_kind(kind, self.is_lite)
-        index = self._index(kind, self.count())
+        rows = self.count()
         self.ask("release", "release_collection", self.name)
         self.ask("drop the index of", "drop_index", self.name, "vector")
-        self.ask("index", "create_index", self.name, index, sync=False)
-        self._wait(progress)
+        self._create_index(kind, rows)
+        if not self.is_lite:  # which builds while it loads
+            self._wait_for_server(progress)
         self._load()
 
     def unsettled(self, rows):
@@ -166,8 +164,10 @@ class Collection:
         wanted = kinds.build_parameters(kind, rows).get("nlist", 0)
         if max(wanted, buckets) > 2 * min(wanted, buckets):  # made for another number of rows
             self.build(kind, progress)
+        elif self.is_lite:
+            lite.wait_until_indexed(self.uri, self.name)
         else:
-            self._wait(progress)
+            self._wait_for_server(progress)
         milvus.acknowledge(self.client, self.uri, self.name, rows)
         self.missing = 0
 
@@ -180,18 +180,16 @@ class Collection:
         if not self.is_lite or lite.log_size(self.uri, self.name) > FEW:
             self.ask("flush", "flush", self.name)
 
-    def _wait(self, progress):
-        """Wait until the index is really built, with a progress bar over rows on a server."""
-        if self.is_lite:
-            return lite.wait_until_indexed(self.uri, self.name)
+    def _wait_for_server(self, progress):
+        """Wait until the index is really built, with a progress bar over the rows."""
         end = time.monotonic() + PATIENCE
-        rows = self.count()
+        rows = self.index()["total_rows"]
         with tqdm(desc="indexing", total=rows, delay=2, disable=not progress) as bar:
             while time.monotonic() < end:
                 state = self.index()
                 bar.update(min(rows, state["indexed_rows"]) - bar.n)
                 if state["state"] == "Finished" and not state["pending_index_rows"]:
-                    return True
+                    return
                 time.sleep(0.2)
         raise MilvusError(
             f"The server has not built the index within {PATIENCE} seconds. "

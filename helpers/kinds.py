@@ -48,7 +48,7 @@ def build_parameters(kind, rows):
     if kind == "EXACT":
         return {"nlist": 1}
     if kind in ("IVF_FLAT", "IVF_SQ8", "SCANN"):
-        return {"nlist": max(1, min(4 * isqrt(rows), rows // ROWS_A_BUCKET))}
+        return {"nlist": max(2, min(4 * isqrt(rows), rows // ROWS_A_BUCKET))}  # one is EXACT
     if kind == "HNSW":
         return {"M": 16, "efConstruction": 200}
     return {}

@@ -20,6 +20,8 @@ def open_client(uri):
 
     path = Path(os.path.abspath(uri))
     _check_file(path)
+    if str(path) in _running() and str(path) not in _opened:
+        _opened[str(path)] = 1  # for a client that somebody else in this process has opened
     try:
         client = MilvusClient(str(path))
     except Exception as error:
@@ -124,6 +126,13 @@ def close_client(client, uri):
     if _opened[path] <= 0:
         _opened.pop(path)
         server_manager_instance.release_server(path)
+
+
+def _running():
+    """Return the paths of the databases that Milvus Lite serves in this process."""
+    from milvus_lite.server_manager import server_manager_instance
+
+    return getattr(server_manager_instance, "_servers", {})
 
 
 # What lies in it
