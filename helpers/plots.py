@@ -6,6 +6,7 @@ of Okabe and Ito (https://jfly.uni-koeln.de/color/), which colour-blind readers 
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patches import Rectangle
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -99,23 +100,39 @@ def feature_maps(maps, channels, title=None):
 
 
 def picture_map(points, pictures, title=None, zoom=36):
-    """Draw each picture as a thumbnail at its place, points (n, 2), on one large canvas."""
+    """Draw each picture as a thumbnail at its place, points (n, 2), framed by its first label."""
+    firsts = [picture.labels[0] if picture.labels else "none" for picture in pictures]
+    colours = dict(zip(sorted(set(firsts)), plt.get_cmap("tab20").colors * 9, strict=False))
     figure, axis = plt.subplots(figsize=(10, 8), layout="constrained")
-    for (x, y), picture in zip(points, pictures, strict=True):
+    for (x, y), picture, first in zip(points, pictures, firsts, strict=True):
         thumbnail = open_picture(picture.path, (zoom, zoom))
         thumbnail.thumbnail((zoom, zoom))
-        _stamp(axis, np.asarray(thumbnail), x, y)
+        _stamp(axis, np.asarray(thumbnail), (x, y), colours[first])
     axis.update_datalim(points)
     axis.autoscale_view()
     axis.set(title=title, xlabel="first component", ylabel="second component")
+    handles = [Rectangle((0, 0), 1, 1, color=colour) for colour in colours.values()]
+    figure.legend(handles, list(colours), loc="outside right upper", fontsize=8)
     return figure
 
 
-def _stamp(axis, pixels, x, y):
-    """Put a small picture on a plot, centred on (x, y)."""
-    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+def overlays(pairs, titles, title=None):
+    """Draw (image, map) pairs, each map (h, w) float in [0, 1] as warmth over its picture."""
+    figure, axes = _grid(len(pairs), len(pairs), title, size=3.2)
+    for axis, (image, warmth), text in zip(axes, pairs, titles, strict=True):
+        frame = (0, image.width, image.height, 0)
+        axis.imshow(image, extent=frame)
+        strength = 0.2 + 0.5 * np.clip(warmth, 0, 1)  # cold places keep their own colours
+        axis.imshow(warmth, cmap="inferno", alpha=strength, extent=frame, vmin=0, vmax=1)
+        axis.set_title(text, fontsize=9)
+    return figure
 
-    axis.add_artist(AnnotationBbox(OffsetImage(pixels), (x, y), frameon=False))
+
+def _stamp(axis, pixels, place, colour):
+    """Put a small picture with a coloured frame on a plot, centred on `place`."""
+    frame = {"edgecolor": colour, "linewidth": 2}
+    stamp = AnnotationBbox(OffsetImage(pixels), place, pad=0.1, bboxprops=frame)
+    axis.add_artist(stamp)
 
 
 def _grid(count, columns, title, size=2.1):
@@ -162,14 +179,3 @@ def _verdict(shared, wanted):
 def _frame(axis, colour):
     """Give one picture a coloured frame."""
     axis.spines[:].set(visible=True, color=colour, linewidth=3)
-
-
-def overlays(pairs, titles, title=None):
-    """Draw (image, map) pairs, each map (h, w) float in [0, 1] as warmth over its picture."""
-    figure, axes = _grid(len(pairs), len(pairs), title, size=3.2)
-    for axis, (image, warmth), text in zip(axes, pairs, titles, strict=True):
-        frame = (0, image.width, image.height, 0)
-        axis.imshow(image, extent=frame)
-        axis.imshow(warmth, cmap="inferno", alpha=0.55, extent=frame, vmin=0, vmax=1)
-        axis.set_title(text, fontsize=9)
-    return figure
