@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.pictures import SUFFIXES, Ledger, Picture, PictureError, open_picture
@@ -10,6 +11,16 @@ from helpers.safe_paths import PathError, complete, is_inside, resolve_inside
 
 BATCH = 16  # pictures that reach the index at once: one upsert a picture would be slow
 SHOWN = 200  # rows of the ledger that the page shows
+LONGEST_ID = 180  # bytes; the index takes 200
+
+
+@dataclass
+class Loaded:
+    """One folder in the index of one engine: {id: Picture} and {id: vector}."""
+
+    engine: object
+    pictures: dict = field(default_factory=dict)
+    vectors: dict = field(default_factory=dict)
 
 
 class OwnFolder:
@@ -18,19 +29,18 @@ class OwnFolder:
     def __init__(self, session, worker):
         """Work for `session` on `worker`, so that searching goes on meanwhile."""
         self.session, self.worker = session, worker
-        self.folders, self.vectors = {}, {}
+        self.loaded = {}
         self._stop = self._loading = False
-        self.state = {"state": "empty"}
+
+    def complete(self, text):
+        """Offer the folders that begin with `text`."""
+        self.session.publish("places", {"found": complete(text, self.session.roots)})
 
     def load(self, text):
         """Add the pictures of the folder at `text`; asking again while it runs does nothing."""
         if not self._loading:
             self._loading, self._stop = True, False
             self.worker.submit(lambda: self._load(text))
-
-    def complete(self, text):
-        """Offer the folders that begin with `text`."""
-        self.session.publish("places", {"found": complete(text, self.session.roots)})
 
     def stop(self):
         """Stop after the current picture; what is in the index stays."""
@@ -41,13 +51,18 @@ class OwnFolder:
         if not self._loading:
             self.worker.submit(lambda: self._remove(folder))
 
+    def vectors(self, engine):
+        """Return {id: vector} of all own pictures in the index of `engine`."""
+        mine = [loaded for loaded in list(self.loaded.values()) if loaded.engine is engine]
+        return {id: vector for loaded in mine for id, vector in list(loaded.vectors.items())}
+
     def _load(self, text):
         """Load and tell; an error becomes a sentence beside the path box."""
         try:
             folder = resolve_inside(text, self.session.roots)
             if not folder.is_dir():
                 raise PathError(f"“{text}” is a file. Give the folder it lies in.")
-            self._run(folder)
+            self._run(folder, self.session.engine)
         except PathError as error:
             self._tell(state="error", error=str(error))
         except Exception:
@@ -56,38 +71,39 @@ class OwnFolder:
         finally:
             self._loading = False
 
-    def _run(self, folder):
-        """Embed every picture of `folder` that is not in the index yet."""
-        files, ledger = sorted(_files(folder)), Ledger()
-        known = self.folders.setdefault(folder, {})
-        batch, started, told = [], time.monotonic(), 0.0
+    def _run(self, folder, engine):
+        """Embed every picture of `folder` that is not in the engine's index yet."""
+        loaded = self.loaded.setdefault((engine.extractor.name, folder), Loaded(engine))
+        files, ledger, before = sorted(_files(folder)), Ledger(), len(loaded.pictures)
+        waiting, started, told = [], time.monotonic(), 0.0
         for done, path in enumerate(files):
             if self._stop:
                 break
             if time.monotonic() - told > 0.2:
                 told = time.monotonic()
-                self._progress(folder, done, len(files), told - started, ledger)
-            picture = self._read(path, folder, known, ledger)
-            batch += [picture] if picture else []
-            if len(batch) == BATCH:
-                self._keep(batch, known)
-        self._keep(batch, known)
-        self._told(folder, len(files), ledger)
+                self._tell_progress(folder, done, len(files), told - started, ledger)
+            waiting += self._read(path, folder, loaded, ledger)
+            if len(waiting) >= BATCH:
+                self._keep(waiting, loaded)
+        self._keep(waiting, loaded)
+        added = len(loaded.pictures) - before
+        state = "stopped" if self._stop else "done"
+        self._tell(ledger, state=state, folder=str(folder), total=len(files), added=added)
 
-    def _read(self, path, folder, known, ledger):
-        """Return the new Picture at `path` with its vector kept, or None with a reason noted."""
+    def _read(self, path, folder, loaded, ledger):
+        """Return [(new Picture, its vector)], or [] for one that is known or goes to the ledger."""
         name = path.relative_to(folder).as_posix()
-        picture_id = f"own/{hashlib.sha256(bytes(folder)).hexdigest()[:8]}/{name}"[:250]
-        if picture_id in known:
-            return None
+        picture_id = own_id(folder, name)
+        if picture_id in loaded.pictures:
+            return []
         try:
             self._refuse(path)
             image = open_picture(path)
-            self.vectors[picture_id] = self.session.embed(image)
-            return Picture(picture_id, path, (), (), *image.size)
+            picture = Picture(picture_id, path, (), (), *image.size)
+            return [(picture, self.session.embed(image, loaded.engine))]
         except PictureError as error:
             ledger.add(name, str(error))
-            return None
+            return []
 
     def _refuse(self, path):
         """Raise PictureError for a link that leads out and for what is not named like a picture."""
@@ -98,43 +114,51 @@ class OwnFolder:
         if not path.is_file():
             raise PictureError("it is no plain file")
 
-    def _keep(self, batch, known):
-        """Write a batch to the index and make it known to the engine, then empty it."""
-        if batch:
-            self.session.add(batch, [self.vectors[picture.id] for picture in batch])
-            known |= {picture.id: picture for picture in batch}
-            batch.clear()
+    def _keep(self, waiting, loaded):
+        """Write what waits to the index and make it known to the engine."""
+        if not waiting:
+            return
+        pictures, vectors = zip(*waiting, strict=True)
+        loaded.engine.index.upsert(list(pictures), list(vectors), progress=False)
+        found = {picture.id: picture for picture in pictures}
+        loaded.pictures |= found
+        loaded.vectors |= dict(zip(found, vectors, strict=True))
+        loaded.engine.pictures |= found
+        waiting.clear()
+        self.session.publish_facts()
 
     def _remove(self, folder):
-        """Delete a folder's pictures, or everybody's, from the index."""
-        chosen = [Path(folder)] if folder else list(self.folders)
-        for one in chosen:
-            ids = list(self.folders.pop(one, {}))
-            self.session.discard(ids)
-            for picture_id in ids:
-                del self.vectors[picture_id]
-        self._tell(state="removed" if chosen else "empty")
+        """Delete a folder's pictures, or those of all folders, from the index."""
+        for key in [key for key in self.loaded if folder in (None, str(key[1]))]:
+            gone = self.loaded.pop(key)
+            gone.engine.index.delete(list(gone.pictures))
+            for picture_id in gone.pictures:
+                gone.engine.pictures.pop(picture_id, None)
+        self.session.publish_facts()
+        self._tell(state="removed")
 
-    def _progress(self, folder, done, total, seconds, ledger):
+    def _tell_progress(self, folder, done, total, seconds, ledger):
+        """Say how far loading is, how fast, and how many seconds are left."""
         rate = done / seconds if seconds > 0.5 else 0.0
         left = round((total - done) / rate) if rate else None
-        self._tell(
-            state="loading", folder=str(folder), done=done, total=total, ledger=ledger,
-            rate=round(rate, 1), left=left,
-        )  # fmt: skip
-
-    def _told(self, folder, total, ledger):
-        state = "stopped" if self._stop else "done"
-        self._tell(state=state, folder=str(folder), total=total, ledger=ledger)
+        now = {"done": done, "total": total, "rate": round(rate, 1), "left": left}
+        self._tell(ledger, state="loading", folder=str(folder), **now)
 
     def _tell(self, ledger=None, **state):
         """Publish where loading stands, which folders are in, and what was skipped and why."""
         entries = ledger.entries if ledger else []
         state["skipped"] = [[entry.path, entry.reason] for entry in entries[:SHOWN]]
         state["skipped_count"] = len(entries)
-        state["folders"] = [[str(path), len(known)] for path, known in self.folders.items()]
-        self.state = state
+        there = [(path, one) for (_, path), one in self.loaded.items() if one.pictures]
+        state["folders"] = [[str(path), len(one.pictures)] for path, one in there]
         self.session.publish("folder", state)
+
+
+def own_id(folder, name):
+    """Return the id of the file `name` in `folder`: the same each time it is loaded."""
+    if len(name.encode("utf-8", "surrogateescape")) > LONGEST_ID - 20 or not name.isprintable():
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return f"own/{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}/{name}"
 
 
 def _files(folder):

@@ -25,15 +25,24 @@ class UrlError(ValueError):
     """An address that is not fetched; its text says why and what to do instead."""
 
 
-def fetch(url, max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS):
-    """Return the bytes behind an http or https `url`.
+def is_public(address):
+    """Return False for loopback, private, link-local, multicast and wrapped IPv4 addresses."""
+    wrapped = any(
+        getattr(address, form, None) for form in ("ipv4_mapped", "sixtofour", "teredo")
+    ) or (address.version == 6 and address in NAT64)
+    return address.is_global and not address.is_multicast and not wrapped
 
-    Raises UrlError for other schemes, for hosts that are not public, for more than `max_bytes`
-    or `max_seconds`, and for whatever the server or the network answers instead of a file.
+
+def fetch(url, max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS, may_reach=is_public):
+    """Return the bytes behind an http or https `url`, redirects followed.
+
+    `may_reach(ipaddress)` decides where a connection may go, for each redirect anew. Raises
+    UrlError for other schemes, for hosts that may not be reached, for more than `max_bytes` or
+    `max_seconds`, and for whatever the server or the network answers instead of a file.
     """
     deadline = time.monotonic() + max_seconds
     for _ in range(MAX_REDIRECTS + 1):
-        status, location, body = _get(url, deadline, max_bytes)
+        status, location, body = _get(url, deadline, max_bytes, may_reach)
         if status == 200:
             return body
         if status not in (301, 302, 303, 307, 308) or not location:
@@ -42,32 +51,24 @@ def fetch(url, max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS):
     raise UrlError("The address only leads from one to the next. Give the picture's own address.")
 
 
-def public_address(host, port):
-    """Return one address of `host`, after making sure that all of them are public."""
+def reachable(host, port, may_reach=is_public):
+    """Return one address of `host`, after making sure that all of them may be reached."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise UrlError(f"The host “{host}” was not found. Check the spelling.") from error
     addresses = [ipaddress.ip_address(entry[4][0].split("%")[0]) for entry in found]
-    if not addresses or not all(_is_public(address) for address in addresses):
+    if not addresses or not all(may_reach(address) for address in addresses):
         raise UrlError(f"“{host}” is not a public host. Save the picture and upload it instead.")
     return str(addresses[0])
 
 
-def _is_public(address):
-    """Return False for loopback, private, link-local, multicast and wrapped IPv4 addresses."""
-    wrapped = any(
-        getattr(address, form, None) for form in ("ipv4_mapped", "sixtofour", "teredo")
-    ) or (address.version == 6 and address in NAT64)
-    return address.is_global and not address.is_multicast and not wrapped
-
-
-def _get(url, deadline, max_bytes):
+def _get(url, deadline, max_bytes, may_reach):
     """Ask for one address; return (status, Location header, body of a 200)."""
     scheme, host, port, target = _parts(url)
     left = deadline - time.monotonic()
     try:
-        connection = _connect(scheme, host, port, left)
+        connection = _connect(scheme, host, port, left, may_reach)
         # A server may send one byte a second for ever; the alarm ends that wherever it hangs.
         hang_up = functools.partial(connection.sock.shutdown, socket.SHUT_RDWR)
         alarm = threading.Timer(deadline - time.monotonic(), hang_up)
@@ -97,12 +98,13 @@ def _parts(url):
     return parts.scheme, parts.hostname, port, target.replace(" ", "%20")
 
 
-def _connect(scheme, host, port, seconds):
+def _connect(scheme, host, port, seconds, may_reach):
     """Return a connection to the checked address that still speaks to `host` by name."""
     if seconds <= 0:
         raise UrlError("The server is too slow. Save the picture and upload it instead.")
     connection = http.client.HTTPConnection(host, port, timeout=seconds)
-    connection.sock = socket.create_connection((public_address(host, port), port), seconds)
+    address = reachable(host, port, may_reach)
+    connection.sock = socket.create_connection((address, port), seconds)
     if scheme == "https":
         context = ssl.create_default_context()
         connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
@@ -117,4 +119,6 @@ def _read(answer, deadline, max_bytes):
         size += len(piece)
         if size > max_bytes:
             raise UrlError(f"The file is larger than {max_bytes // 10**6} MB. Make it smaller.")
+    if time.monotonic() > deadline:  # a call that was hung up on looks like the file's end
+        raise UrlError("The server is too slow. Save the picture and upload it instead.")
     return b"".join(pieces)

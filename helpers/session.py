@@ -40,7 +40,7 @@ class Session:
         self._search = Worker("search", self.failed)
         self.views = Views(self, Worker("views", self.failed))
         self.folder = OwnFolder(self, Worker("folder", self.failed))
-        self.publish("facts", self._facts())
+        self.publish_facts()
 
     @property
     def engine(self):
@@ -139,14 +139,18 @@ class Session:
         if key not in self._vectors:
             stored = query.id and query.region is None
             self._vectors[key] = (
-                engine.index.vector(query.id) if stored else self.embed(query.pixels())
+                engine.index.vector(query.id) if stored else self.embed(query.pixels(), engine)
             )
         return self._vectors[key]
 
-    def embed(self, image):
+    def embed(self, image, engine):
         """Return the embedding of a PIL `image`; only one thread at a time asks the network."""
         with self.model_lock:
-            return self.engine.extractor.embed(image)
+            return engine.extractor.embed(image)
+
+    def publish_facts(self):
+        """Tell the page how many pictures there are now, and what may be chosen."""
+        self.publish("facts", self._facts())
 
     def _read(self, text):
         """Return the Query that a path or an address stands for."""
@@ -192,33 +196,17 @@ class Session:
         text = f"That did not work ({type(error).__name__}). Try again; the log has the details."
         return self.publish("status", {"error": text})
 
-    # What a folder adds and takes away
-
-    def add(self, pictures, vectors):
-        """Put new pictures into the index and into the engine's own list."""
-        from helpers.features import Vectors
-
-        ids, engine = [picture.id for picture in pictures], self.engine
-        engine.index.upsert(pictures, Vectors(ids, np.stack(vectors), engine.extractor.name))
-        engine.pictures.update(zip(ids, pictures, strict=True))
-        self.publish("facts", self._facts())
-
-    def discard(self, ids):
-        """Take pictures out again."""
-        if ids:
-            self.engine.index.delete(ids)
-        for picture_id in ids:
-            self.engine.pictures.pop(picture_id, None)
-        self.publish("facts", self._facts())
+    # What a folder and the closer looks need
 
     def all_vectors(self):
         """Return (ids, (n, d) float32) of the data set and of the visitor's own pictures."""
         from helpers.features import load_vectors
 
         stored = load_vectors(self.engine.dataset.name, self.engine.extractor.name)
-        own = self.folder.vectors
-        values = [stored.values, np.stack(list(own.values()))] if own else [stored.values]
-        return [*stored.ids, *own], np.concatenate(values)
+        here = [row for row, one in enumerate(stored.ids) if one in self.engine.pictures]
+        own = self.folder.vectors(self.engine)
+        values = np.concatenate([stored.values[here], *(v[None] for v in own.values())])
+        return [*(stored.ids[row] for row in here), *own], values
 
     # What the page is told
 

@@ -11,7 +11,7 @@ function folderTab(app) {
     folders.replaceChildren(...folderList(app, state));
     ledger.replaceChildren(...ledgerTable(state));
   });
-  return h("section", { class: "ris-folder", "aria-label": "Your folder" }, h("h2", {}, "Search in your own pictures"), note, folderForm(app), progress, folders, ledger);
+  return h("section", { class: "ris-folder" }, h("h2", {}, "Search in your own pictures"), note, folderForm(app), progress, folders, ledger);
 }
 
 /** Return the path box, which completes folder names, and its button. */
@@ -38,18 +38,20 @@ function progressView(app, state) {
       h("div", { class: "ris-split" }, h("span", { class: "ris-hint" }, `${count(state.done)} of ${count(state.total)}  ·  ${state.rate} pictures/s${left}`),
         button("Stop", () => app.send({ do: "stop" }), "ris-small"))];
   }
-  const ends = { done: "Loaded", stopped: "Stopped; what was loaded is kept", removed: "Removed from the index" };
-  return ends[state.state] ? [h("p", { class: "ris-good", role: "status" }, `${ends[state.state]}.`)] : [];
+  const added = state.added ? `${plural(state.added, "picture")} added` : "Nothing new to add";
+  const ends = { done: `Done: ${added}.`, stopped: `Stopped: ${added}.`, removed: "Removed from the index." };
+  return ends[state.state] ? [h("p", { class: "ris-good", role: "status" }, ends[state.state])] : [];
 }
 
 /** Return the folders that are in, each with its count and a way out. */
 function folderList(app, state) {
   const folders = state.folders || [];
+  const loading = state.state === "loading";
   if (!folders.length) return [];
   const row = ([path, size]) => h("li", { class: "ris-split" },
     h("span", { class: "ris-name" }, h("strong", { title: path }, path.split(/[\\/]/).pop()), h("span", {}, `${plural(size, "picture")}  ·  ${path}`)),
-    button("Remove this folder", () => app.send({ do: "take out", folder: path }), "ris-small"));
-  return [h("ul", {}, folders.map(row)), clearAll(app)];
+    loading ? null : button("Remove this folder", () => app.send({ do: "take out", folder: path }), "ris-small"));
+  return [h("ul", {}, folders.map(row)), loading ? "" : clearAll(app)];
 }
 
 /** Return the button that takes everything out, after asking. */

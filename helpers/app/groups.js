@@ -19,7 +19,7 @@ function groupsTab(app) {
     release(list);
     list.replaceChildren(...view.groups.map((group, index) => groupRow(app, group, index)));
   });
-  const tab = h("section", { class: "ris-duplicates", "aria-label": "Near-duplicates" }, h("h2", {}, "Near-duplicates"), control, text, list);
+  const tab = h("section", { class: "ris-duplicates" }, h("h2", {}, "Near-duplicates"), control, text, list);
   tab.onshow = () => app.get("groups").groups || ask();
   return tab;
 }

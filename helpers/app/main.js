@@ -24,8 +24,10 @@ function shared(model) {
 function tabs(entries) {
   const buttons = entries.map(([name, panel], index) => {
     panel.id ||= newId("panel");
+    const id = newId("tab");
     panel.setAttribute("role", "tabpanel");
-    return h("button", { type: "button", role: "tab", class: "ris-tab", "aria-controls": panel.id, onclick: () => show(index) }, name);
+    panel.setAttribute("aria-labelledby", id);
+    return h("button", { id, type: "button", role: "tab", class: "ris-tab", "aria-controls": panel.id, onclick: () => show(index) }, name);
   });
   const show = (chosen) => entries.forEach(([, panel], index) => {
     panel.hidden = index !== chosen;

@@ -30,7 +30,7 @@ function queryPanel(app) {
   const chosen = h("div", { class: "ris-chosen" });
   const error = h("p", { class: "ris-error", role: "alert" });
   const panel = h("section", { class: "ris-query", "aria-label": "Query picture" });
-  panel.append(h("h2", {}, "Your picture"), chosen, empty, error);
+  panel.append(h("h2", {}, "Your picture"), chosen, error, empty);
   app.on("query", (query) => {
     release(chosen);
     chosen.replaceChildren(...(query.picture ? queryPicture(app, query) : []));
