@@ -174,15 +174,17 @@ class VGG16:
     def _work(self, todo, store, already, progress):
         """Embed `todo` into the store, batch by batch; return the ledger of what failed."""
         total, ledger, batch = already + len(todo), Ledger(), self.network.batch
+        done = already
         bar = tqdm(total=total, initial=already, desc=self.name, disable=not progress)
         ready = ahead(lambda picture: read(picture, self.size), todo, 2 * batch)
         try:
             for some in batches(ready, batch):
                 self._add(some, store, ledger)
+                done += len(some)
                 bar.update(len(some))
         except KeyboardInterrupt:
             raise Stopped(
-                f"Stopped with {bar.n:,} of {total:,} pictures done; they are kept. "
+                f"Stopped with {done:,} of {total:,} pictures done; they are kept. "
                 "Run it again to go on from there."
             ) from None
         finally:

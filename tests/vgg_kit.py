@@ -81,3 +81,20 @@ def jpeg(image, quality=90):
     image = image if isinstance(image, Image.Image) else Image.fromarray(image)
     image.save(file, "JPEG", quality=quality)
     return file.getvalue()
+
+
+def picture_of_noise(width=300, height=200, seed=0):
+    """Return a PIL image of smooth random colours."""
+    from PIL import Image
+
+    small = np.random.default_rng(seed).integers(0, 256, (9, 13, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def save(folder, name, seed):
+    """Write a picture of noise and return it as a Picture."""
+    from helpers.pictures import Picture
+
+    path = folder / f"{name}.jpg"
+    path.write_bytes(jpeg(picture_of_noise(90, 70, seed)))
+    return Picture(name, path)
