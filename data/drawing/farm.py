@@ -335,7 +335,7 @@ def draw_cow(pen, rng, view=None):
         ear_tags(clay, rng)
     cow_body(clay, coat, legs)
     if view == "face":
-        clay.floor = rng.uniform(0.28, 0.5)
+        clay.floor = rng.uniform(0.44, 0.56)
         clay.balls = [b for b in clay.balls if b[0][0] > 0]  # the rest is out of sight
         return clay.draw(pen, yaw=rng.uniform(-95, -55), pitch=rng.uniform(0, 8), shadow=0)
     if view == "lie":
