@@ -5,9 +5,9 @@ of the file, padded to whole blocks; two empty blocks end it. Python's `tarfile`
 block for the end; this walk does not, and it knows at each member where to begin again.
 """
 
-import json
 import os
 import re
+import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,10 +15,11 @@ from pathlib import Path, PurePosixPath
 from tqdm.auto import tqdm
 
 from helpers.errors import PlainError
+from helpers.files import read_json, write_json
 
 BLOCK = 512
 CHUNK = 1 << 18
-MARKER = "complete.json"
+BEGUN, MARKER = ".archive.json", ".complete.json"
 
 
 class ArchiveError(PlainError, RuntimeError):
@@ -118,22 +119,16 @@ def unpack(archive, folder, progress=True):
     """Unpack the tar `archive` into `folder`; go on where an earlier run stopped.
 
     A file that is already there with the right size is left alone, because each gets its name
-    only when whole. `folder/complete.json` is written last: it tells which archive, and its files
-    in the archive's order. Raises ArchiveError.
+    only when whole; but a folder begun with another archive is emptied first. The marker is
+    written last, with the files in the archive's order. Raises ArchiveError.
     """
     archive, folder = Path(archive), Path(folder)
-    files = []
-    with (
-        archive.open("rb") as file,
-        tqdm(
-            total=_size(archive),
-            unit="B",
-            unit_scale=True,
-            desc="unpacking",
-            delay=1,
-            disable=not progress,
-        ) as bar,
-    ):
+    if read_json(folder / BEGUN) not in ({}, identity(archive)):
+        shutil.rmtree(folder)
+    write_json(folder / BEGUN, identity(archive))
+    files, size = [], archive.stat().st_size
+    look = {"desc": "unpacking", "unit": "B", "unit_scale": True, "delay": 1}
+    with archive.open("rb") as file, tqdm(total=size, disable=not progress, **look) as bar:
         for member in members(file.read):
             target = folder / member.path
             if target.is_file() and target.stat().st_size == member.size:
@@ -142,13 +137,12 @@ def unpack(archive, folder, progress=True):
                 save(file.read, member.size, target)
             files.append(str(member.path))
             bar.update(member.end - bar.n)
-    write_marker(folder, {**identity(archive), "files": files})
+    write_marker(folder, {"files": files})
 
 
 def is_unpacked(archive, folder):
     """Return True when `folder` holds all of exactly this `archive`."""
-    marker = read_marker(folder)
-    return bool(marker) and all(marker.get(k) == v for k, v in identity(archive).items())
+    return bool(read_marker(folder)) and read_json(folder / BEGUN) == identity(archive)
 
 
 def identity(archive):
@@ -158,23 +152,13 @@ def identity(archive):
 
 
 def write_marker(folder, content):
-    """Write `folder/complete.json`, whole or not at all."""
-    part = Path(folder) / (MARKER + ".part")
-    part.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(part, Path(folder) / MARKER)
+    """Write down in `folder` that it is all here, with `content` to tell of it."""
+    write_json(Path(folder) / MARKER, content)
 
 
 def read_marker(folder):
-    """Return what `folder/complete.json` tells, or {} when there is none."""
-    try:
-        return json.loads((Path(folder) / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def _size(archive):
-    """Return the bytes of the file `archive`."""
-    return archive.stat().st_size
+    """Return what the marker in `folder` tells, or {} when not all is here."""
+    return read_json(Path(folder) / MARKER)
 
 
 def _is_file(header):

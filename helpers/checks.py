@@ -1,8 +1,6 @@
 """Each picture is decoded once to see that it is whole; the answer is kept until it changes."""
 
-import json
-import os
-
+from helpers.files import read_json, write_json
 from helpers.pictures import PictureError, check
 
 
@@ -11,11 +9,7 @@ class Checks:
 
     def __init__(self, path):
         """Read what the JSON file `path` remembers, if anything."""
-        self.path, self.fresh = path, {}
-        try:
-            self.known = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            self.known = {}
+        self.path, self.known, self.fresh = path, read_json(path), {}
 
     def __call__(self, path):
         """Return (width, height) in pixels of the picture at `path`; raise PictureError."""
@@ -35,7 +29,4 @@ class Checks:
     def __exit__(self, *error):
         """Write what is known now, whole or not at all; after an interruption also the rest."""
         known = {**self.known, **self.fresh} if error[0] else self.fresh
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
-        part.write_text(json.dumps(known), encoding="utf-8")
-        os.replace(part, self.path)
+        write_json(self.path, known)

@@ -1,7 +1,6 @@
 """Which pictures this run works on: PASCAL VOC, its first N, a folder, an archive or the sample."""
 
 import errno
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from helpers import settings as _settings
 from helpers.checks import Checks
 from helpers.download import DownloadError, tell
 from helpers.errors import PlainError
+from helpers.files import alone, read_json, write_json
 from helpers.pictures import Ledger, Picture
 
 WORKSHOP = 2000
@@ -57,7 +57,8 @@ def load(settings=None, progress=True, official=release.VOC2012):
     """
     settings = settings or _settings.from_environment()
     try:
-        choice = choose(settings, progress, official)
+        with alone(settings.data / "datasets" / ".lock", lambda line: tell(line, progress)):
+            choice = choose(settings, progress, official)
         return _read(choice, settings, progress, official)
     except OSError as error:
         if error.errno not in NO_ROOM:
@@ -80,6 +81,10 @@ def choose(settings, progress=True, official=release.VOC2012):
     if wish.startswith("voc:"):
         return _first(_number(wish), settings, progress, official)
     path = _settings.ROOT / Path(wish).expanduser()
+    if path.is_file() and path.suffix.lower() != ".tar":
+        raise DatasetError(
+            f"{path.name} is no .tar archive. Unpack it, and set BOOTCAMP_DATASET to the folder."
+        )
     if path.is_file():
         return _archive(path, settings, progress)
     if path.is_dir():
@@ -186,7 +191,7 @@ def _number(wish):
 def _name(path, settings):
     """Return a name for the set at `path` that no other path has: "pets", else "pets-2"…"""
     file = settings.data / "datasets" / "names.json"
-    taken = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    taken = read_json(file)
     base = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:40] or "pictures"
     name, number = base, 1
     while re.fullmatch(r"sample|voc(-\d+)?", name) or taken.get(name) not in (
@@ -196,6 +201,5 @@ def _name(path, settings):
         number += 1
         name = f"{base}-{number}"
     if name not in taken:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({**taken, name: str(path.resolve())}, indent=1))
+        write_json(file, {**taken, name: str(path.resolve())})
     return name

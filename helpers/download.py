@@ -1,7 +1,6 @@
 """One verified fetch: mirrors in order, resumed where it stopped, named only when it is right."""
 
 import hashlib
-import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from helpers.errors import PlainError
+from helpers.files import read_json, write_json
 from helpers.remote import RemoteError, insist, open_at
 
 MARGIN = 50 << 20
@@ -147,7 +147,7 @@ def _continue(url, target, timeout, progress, starts):
         starts.append(body.start)
         if target.size is not None and body.total not in (None, target.size):
             raise RemoteError(f"it offers {body.total:,} bytes where {target.size:,} are right")
-        _note(url, body.version, target)
+        write_json(target.note, {"url": url, "version": body.version})
         _copy(body, target, progress)
     have = _have(target)
     if have != (target.size if target.size is not None else have):
@@ -176,20 +176,12 @@ def _resume_point(url, target):
 
     Bytes from another address are kept only when a digest will judge the whole.
     """
-    try:
-        note = json.loads(target.note.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        note = {}
+    note = read_json(target.note)
     same = note.get("url") == url and note.get("version")
     have = _have(target)
     if target.size is not None and have > target.size:
         have = 0
     return (have, note["version"]) if same else (have if target.digests else 0, "")
-
-
-def _note(url, version, target):
-    """Note where the part comes from, before its first byte."""
-    target.note.write_text(json.dumps({"url": url, "version": version}), encoding="utf-8")
 
 
 def _have(target):

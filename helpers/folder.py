@@ -29,6 +29,9 @@ def read(folder, checked=check, progress=False):
         except PictureError as error:
             ledger.add(_relative(path, root), str(error))
             continue
+        except OSError as error:
+            ledger.add(_relative(path, root), f"it may not be read ({error.strerror})")
+            continue
         name = _id(path, root)
         label = unicodedata.normalize("NFC", path.parent.name)
         labels = (label,) if path.parent != root else ()

@@ -63,7 +63,8 @@ def build(out, wish="2000", settings=None, progress=True, official=release.VOC20
     what = pack_voc(out / "voc", wish, settings, official, progress)
     _copy(weights.fetch(settings), out / "weights")
     gather_wheels(out / "wheels")
-    note = NOTE.format(system=platform.platform(), python=platform.python_version(), voc=what)
+    system = f"{platform.system()} {platform.machine()}"
+    note = NOTE.format(system=system, python=platform.python_version(), voc=what)
     (out / "README.txt").write_text(note, encoding="utf-8")
     write_sums(out, progress)
     return out

@@ -5,8 +5,6 @@ it. What holds instead: every member has a header with its own checksum, a pictu
 decode goes to the ledger, and a size or version that changes midway is noticed.
 """
 
-import json
-import os
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
@@ -14,11 +12,12 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from helpers.archive import ArchiveError, members, save, skip, write_marker
+from helpers.archive import ArchiveError, members, read_marker, save, skip, write_marker
 from helpers.download import DownloadError, all_failed, megabytes, need_space
+from helpers.files import read_json, write_json
 from helpers.remote import RemoteError, insist, open_at
 
-STATE = "stream.json"
+STATE = ".stream.json"
 BYTES_A_PICTURE = 130_000
 BYTES_OF_ANNOTATIONS = 80 << 20
 
@@ -39,12 +38,16 @@ def first(count, sources, folder, timeout=20, pause=1.0, progress=True):
     """Put the first `count` pictures of a VOC archive and their annotations into `folder`.
 
     `sources` are addresses or Paths of one archive, tried in order; its members may come in any
-    order. Returns what `folder/complete.json` then holds: "source", "total" and "taken" (bytes)
+    order. Returns what the marker in `folder` then holds: "source", "total" and "taken" (bytes)
     and "pictures" (ids in the archive's order), fewer than `count` when the archive has no more.
     Interrupted, the next call asks for the rest from the last whole member on. Raises
     DownloadError.
     """
     folder = Path(folder)
+    if read_marker(folder):
+        return read_marker(folder)
+    if not (folder / STATE).exists() and folder.is_dir() and any(folder.iterdir()):
+        raise DownloadError(f"{folder} holds other files. Stream into an empty folder.")
     need_space(folder, count * BYTES_A_PICTURE + BYTES_OF_ANNOTATIONS)
     tried = []
     with Stream(count, folder, progress) as stream:
@@ -65,7 +68,6 @@ class Stream:
         self.count, self.folder = count, folder
         self.state = _read_state(folder)
         self.missing = {p for p in self.state.pictures if not self._annotation(p).exists()}
-        self.saved = 0.0
         self.bar = tqdm(
             desc="streaming VOC",
             total=count,
@@ -74,6 +76,7 @@ class Stream:
             delay=1,
             disable=not progress,
         )
+        self._save()
 
     def run(self, source, timeout):
         """Read `source` from where the last attempt stopped until everything wanted is here."""
@@ -98,7 +101,7 @@ class Stream:
         return self.state.offset
 
     def finish(self):
-        """Remove what is not wanted, write `complete.json` and return its content."""
+        """Remove what is not wanted, write the marker and return its content."""
         keep = set(self.state.pictures)
         for path in (*self.folder.glob("Annotations/*"), *self.folder.glob("JPEGImages/*")):
             if path.stem not in keep or path.suffix == ".part":
@@ -177,10 +180,7 @@ class Stream:
 
     def _save(self):
         """Note how far the stream came, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / (STATE + ".part")
-        part.write_text(json.dumps(asdict(self.state)), encoding="utf-8")
-        os.replace(part, self.folder / STATE)
+        write_json(self.folder / STATE, asdict(self.state))
         self.saved = time.monotonic()
         self.bar.set_postfix_str(megabytes(self.state.taken), refresh=False)
 
@@ -188,6 +188,6 @@ class Stream:
 def _read_state(folder):
     """Return the State that an earlier run left in `folder`, or a fresh one."""
     try:
-        return State(**json.loads((folder / STATE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return State(**read_json(folder / STATE))
+    except TypeError:
         return State()

@@ -107,6 +107,7 @@ def test_a_disk_that_fills_up_is_told_in_plain_words(tmp_path, monkeypatch):
     (tmp_path / "data" / "datasets" / "voc-5" / "Annotations").mkdir(parents=True)
     first = tmp_path / "data" / "datasets" / "voc-5" / "Annotations" / "2007_000001.xml.part"
     first.symlink_to("/dev/full")
+    (tmp_path / "data" / "datasets" / "voc-5" / ".stream.json").write_text("{}")
     monkeypatch.setattr("shutil.rmtree", lambda *a, **k: None)  # keeps the trap in place
     with Server(ARCHIVE) as server, pytest.raises(DatasetError, match="No space left"):
         load(settings(tmp_path, "voc:5", server.url))
@@ -265,6 +266,9 @@ def test_nothing_usable_and_nothing_there_are_told(tmp_path):
     (tmp_path / "own" / "2.jpg").write_bytes(b"")
     with pytest.raises(DatasetError, match="No picture could be used"):
         load(settings(tmp_path, str(tmp_path / "own")))
+    (tmp_path / "pets.zip").write_bytes(b"PK")
+    with pytest.raises(DatasetError, match=r"no \.tar archive. Unpack it"):
+        load(settings(tmp_path, str(tmp_path / "pets.zip")))
     with pytest.raises(DatasetError, match="no such folder or archive"):
         load(settings(tmp_path, "pascal"))
 
@@ -328,6 +332,14 @@ def progress_of(tmp_path):
         except FileNotFoundError:
             continue  # it got its final name in between
     return sizes
+
+
+def test_two_notebooks_at_once_fetch_it_once(tmp_path):
+    with Server(KILLED) as server:
+        both = [start(tmp_path, "voc:150", server.url, 0.002) for _ in range(2)]
+        assert [p.wait() for p in both] == [0, 0], [p.stderr.read() for p in both]
+        assert len(server.requests) == 1
+    assert_complete(tmp_path, "voc:150")
 
 
 @pytest.mark.slow

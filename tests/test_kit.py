@@ -123,4 +123,4 @@ def test_everything_installs_from_the_kit_with_every_package_index_disabled(tmp_
         str(tmp_path),
         "notebooks/01_download_pascal_voc.ipynb",
     )
-    assert list((tmp_path / "data" / "datasets").glob("voc*/complete.json"))
+    assert list((tmp_path / "data" / "datasets").glob("voc*/.complete.json"))

@@ -333,10 +333,11 @@ def test_ids_are_composed_and_two_names_that_then_agree_are_told(tmp_path):
 def test_what_may_not_be_read_goes_to_the_ledger():
     with tempfile.TemporaryDirectory() as place:  # pytest's own folder is closed to others
         root = Path(place)
-        fill(root, "good.jpg", "closed.jpg", "shut/in.jpg")
+        fill(root, "good.jpg", "closed.jpg", "shut/in.jpg", "listed/in.jpg")
         root.chmod(0o755)
         (root / "closed.jpg").chmod(0)
         (root / "shut").chmod(0)
+        (root / "listed").chmod(0o444)
         as_root = os.geteuid() == 0
         try:
             if as_root:
@@ -346,9 +347,11 @@ def test_what_may_not_be_read_goes_to_the_ledger():
             if as_root:
                 os.seteuid(0)
             (root / "shut").chmod(0o755)
+            (root / "listed").chmod(0o755)
     assert [p.id for p in pictures] == ["good.jpg"]
     assert "no permission" in reasons(ledger)["closed.jpg"]
     assert "may not be read" in reasons(ledger)["shut"]
+    assert "may not be read" in reasons(ledger)["listed/in.jpg"]
 
 
 # --- the ledger --------------------------------------------------------------------------------

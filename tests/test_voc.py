@@ -39,7 +39,7 @@ def assert_first(count, folder, order=ORDER, content=BYTES):
     found = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
     wanted = [f"JPEGImages/{stem}.jpg" for stem in order[:count]]
     wanted += [f"Annotations/{stem}.xml" for stem in order[:count]]
-    assert found == sorted([*wanted, "complete.json"])
+    assert found == sorted([*wanted, ".complete.json"])
     assert all((folder / name).read_bytes() == content[name] for name in wanted)
 
 
@@ -103,8 +103,8 @@ def test_an_interrupted_stream_asks_for_the_rest_from_the_last_whole_member(tmp_
     with Server(ARCHIVE, [drop(cut), status(404)]) as server:
         with pytest.raises(DownloadError, match="404"):
             stream.first(40, [server.url], tmp_path, **QUICK)
-        assert not (tmp_path / "complete.json").exists()
-        state = json.loads((tmp_path / "stream.json").read_text())
+        assert not (tmp_path / ".complete.json").exists()
+        state = json.loads((tmp_path / ".stream.json").read_text())
         assert state["pictures"] == ORDER[:10]
         stream.first(40, [server.url], tmp_path, **QUICK)
         asked = int(server.requests[-1]["Range"].removeprefix("bytes=").rstrip("-"))
@@ -162,6 +162,18 @@ def test_the_streams_memory_does_not_grow_with_the_archive(tmp_path):
     assert peaks[1] < peaks[0] + 1_000_000
 
 
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path):
+    """The stream tidies its folder; it must be its own."""
+    precious = tmp_path / "JPEGImages" / "mine.jpg"
+    precious.parent.mkdir()
+    precious.write_bytes(b"mine")
+    with Server(ARCHIVE) as server, pytest.raises(DownloadError, match="holds other files"):
+        stream.first(20, [server.url], tmp_path, **QUICK)
+    (tmp_path / "a.tar").write_bytes(ARCHIVE)
+    archive.unpack(tmp_path / "a.tar", tmp_path, progress=False)
+    assert precious.read_bytes() == b"mine"
+
+
 # --- unpacking ---------------------------------------------------------------------------------
 
 
@@ -176,6 +188,17 @@ def test_an_archive_is_unpacked_whole_and_once(tmp_path):
     assert not archive.is_unpacked(tar, tmp_path / "a")
 
 
+def test_another_archive_of_the_same_name_replaces_all_of_the_first(tmp_path):
+    """Same paths, same sizes, other bytes: what is there must not pass for what is wanted."""
+    tar, changed = tmp_path / "a.tar", [(path, content[::-1]) for path, content in FILES[5:]]
+    tar.write_bytes(ARCHIVE)
+    archive.unpack(tar, tmp_path / "a", progress=False)
+    tar.write_bytes(tiny_voc.pack(changed))
+    archive.unpack(tar, tmp_path / "a", progress=False)
+    assert not (tmp_path / "a" / FILES[0][0]).exists()
+    assert all((tmp_path / "a" / path).read_bytes() == content for path, content in changed)
+
+
 def test_unpacking_goes_on_with_what_is_missing_or_cut(tmp_path):
     tar = tmp_path / "a.tar"
     tar.write_bytes(ARCHIVE)
@@ -183,7 +206,7 @@ def test_unpacking_goes_on_with_what_is_missing_or_cut(tmp_path):
     victim, kept = tmp_path / "a" / FILES[0][0], tmp_path / "a" / FILES[1][0]
     victim.write_bytes(b"cut")
     before = kept.stat().st_mtime_ns
-    (tmp_path / "a" / "complete.json").unlink()
+    (tmp_path / "a" / ".complete.json").unlink()
     archive.unpack(tar, tmp_path / "a", progress=False)
     assert victim.read_bytes() == FILES[0][1] and kept.stat().st_mtime_ns == before
 
@@ -214,9 +237,10 @@ def test_a_hostile_archive_writes_nothing_outside(tmp_path, members):
     tar.write_bytes(tiny_voc.pack(members))
     with pytest.raises(ArchiveError):
         archive.unpack(tar, inside, progress=False)
-    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["a.tar"]
+    files = {p.name for p in tmp_path.rglob("*") if p.is_file()}
+    assert files == {"a.tar", ".archive.json"}
     assert not any(p.is_symlink() for p in tmp_path.rglob("*"))
-    assert not (tmp_path / "deep" / "in" / "complete.json").exists()
+    assert not (tmp_path / "deep" / "in" / ".complete.json").exists()
 
 
 @pytest.mark.parametrize("cut", [0, 100, 512, 60_000, len(ARCHIVE) - 20_000])
