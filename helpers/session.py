@@ -202,7 +202,8 @@ class Session:
         """Return (ids, (n, d) float32) of the data set and of the visitor's own pictures."""
         from helpers.features import load_vectors
 
-        stored = load_vectors(self.engine.dataset.name, self.engine.extractor.name)
+        extractor = self.engine.extractor
+        stored = load_vectors(self.engine.dataset.name, extractor.name, extractor.settings)
         here = [row for row, one in enumerate(stored.ids) if one in self.engine.pictures]
         own = self.folder.vectors(self.engine)
         values = np.concatenate([stored.values[here], *(v[None] for v in own.values())])

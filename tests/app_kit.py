@@ -1,0 +1,58 @@
+"""A small real engine for the tests of the search page, and files that visitors bring."""
+
+import copy
+import functools
+import io
+from dataclasses import replace
+
+from conftest import VOC_SUBSET, require
+from PIL import Image
+from vgg_kit import real
+
+from helpers import dataset
+from helpers import settings as _settings
+from helpers.engine import Engine
+from helpers.features import VGG16
+from helpers.index import Index
+
+COUNT = 24
+
+
+def source():
+    """Return which data set the tests work on: the sample, else the real subset."""
+    if (_settings.SAMPLE / "JPEGImages").is_dir():
+        return "sample"
+    require(VOC_SUBSET.exists(), "the sample's pictures (data/sample) and the VOC subset")
+    return str(VOC_SUBSET)
+
+
+@functools.cache
+def extractor(settings):
+    """Return the extractor, loaded once for all test files because that takes seconds."""
+    return VGG16(settings=real(settings))
+
+
+def engine(settings, folder, poolings=("max",)):
+    """Return Engines over 24 pictures, one a pooling, in a database of their own in `folder`."""
+    own = replace(settings, dataset=source(), milvus_uri=str(folder / "app.db"))
+    whole = dataset.load(own, progress=False)
+    step = len(whole.pictures) // COUNT
+    data = replace(whole, name="app-test", pictures=whole.pictures[::step][:COUNT])
+    return [_engine(own, data, pooling) for pooling in poolings]
+
+
+def _engine(settings, data, pooling):
+    """Return one Engine; all poolings share the network."""
+    pooled = copy.copy(extractor(replace(settings, milvus_uri="")))
+    pooled.pooling = pooling
+    vectors = pooled.extract(data.pictures, data.name, progress=False)
+    index = Index(pooled.name, settings=settings)
+    index.sync(data.pictures, vectors, progress=False)
+    return Engine(pooled, index, data)
+
+
+def jpeg(colour="teal", size=(64, 48)):
+    """Return the bytes of a one-coloured JPEG."""
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "JPEG")
+    return out.getvalue()
