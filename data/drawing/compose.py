@@ -21,7 +21,7 @@ for part in ("animals", "birds", "farm", "indoors", "lounge", "people", "vehicle
 
 # width and height of each drawing in its own units; both are about right, and only place it
 SHAPE = {
-    "aeroplane": (1, 0.38), "bicycle": (1, 0.6), "bird": (1, 0.8), "boat": (0.9, 0.75),
+    "aeroplane": (1, 0.38), "bicycle": (1, 0.6), "bird": (1, 1), "boat": (0.9, 0.75),
     "bottle": (0.32, 1), "bus": (1, 0.5), "car": (1, 0.5), "cat": (0.95, 0.9), "chair": (0.6, 1),
     "cow": (1, 0.78), "diningtable": (1, 0.6), "dog": (0.95, 0.9), "horse": (1, 0.95),
     "motorbike": (1, 0.62), "person": (0.42, 1), "pottedplant": (0.75, 1), "sheep": (1, 0.85),
@@ -122,7 +122,7 @@ class Stage:
         y = rng.uniform(top, 0.97 * self.height)
         if rng.random() < 0.2:  # too near: the frame cuts off a part, never the head
             size = min(size * rng.uniform(1.1, 1.45), 0.98 * self.height / h)
-            over = size * w * rng.uniform(0.08, 0.28)
+            over = size * w * rng.uniform(0.05, 0.2)
             side = pick(rng, [-1, 1])
             x = self.width / 2 + side * (self.width / 2 + over - size * w / 2)
             y = pick(rng, [min(y, 0.97 * self.height), 1.03 * self.height])
