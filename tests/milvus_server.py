@@ -22,24 +22,26 @@ class Server:
     """One Milvus server; `uri` and `token` are what a client needs."""
 
     def __init__(self, folder):
-        from milvus import MilvusServer, MilvusServerConfig
-
-        self.token = TOKEN
-        self.config = MilvusServerConfig(data_dir=str(folder), proxy_port=_free_port())
-        self.config.set("authorization_enabled", True)
-        self.process = MilvusServer(self.config)
-        self.process.webservice_port = _free_port()
+        self.folder, self.token, self.process = str(folder), TOKEN, None
 
     @property
     def uri(self):
         return f"http://127.0.0.1:{self.process.listen_port}"
 
     def start(self):
+        """Start it on ports that were never used: those of a killed server stay closed a while."""
+        from milvus import MilvusServer, MilvusServerConfig
+
+        config = MilvusServerConfig(data_dir=self.folder, proxy_port=free_port())
+        config.set("authorization_enabled", True)
+        self.process = MilvusServer(config)
+        self.process.webservice_port = free_port()
         self.process.start()
         return self
 
     def stop(self):
-        self.process.stop()
+        if self.process:
+            self.process.stop()
 
     def kill(self):
         """Kill it at once, as a power cut would."""
@@ -48,7 +50,7 @@ class Server:
         self.process.stop()
 
 
-def _free_port():
+def free_port():
     with socket.socket() as probe:
         probe.bind(("", 0))
         return probe.getsockname()[1]
