@@ -159,11 +159,9 @@ def _copy(body, target, progress):
     """Write the bytes of `body` to the part, from `body.start` on."""
     size = target.size or body.total
     with (
-        target.part.open("r+b" if body.start else "wb") as file,
+        target.part.open("ab" if body.start else "wb") as file,
         _bar(target.path.name, size, body.start, progress) as bar,
     ):
-        file.seek(body.start)
-        file.truncate()
         while data := body.read(1 << 20):
             file.write(data)
             if size is not None and file.tell() > size:

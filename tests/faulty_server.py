@@ -143,8 +143,9 @@ def ignore_if_range(handler):
 
 def other_part(handler):
     """Answer 206 with another part than was asked for."""
-    content = handler.server.content
-    handler.head(206, len(content), Content_Range=f"bytes 0-{len(content) - 1}/{len(content)}")
+    content, tag = handler.server.content, handler.server.etag
+    part = f"bytes 0-{len(content) - 1}/{len(content)}"
+    handler.head(206, len(content), ETag=tag, Content_Range=part)
     handler.body(content)
 
 

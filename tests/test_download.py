@@ -133,6 +133,13 @@ def test_a_file_that_changed_midway_is_never_spliced(tmp_path, then):
     assert path.read_bytes() == OTHER
 
 
+def test_another_part_than_was_asked_for_is_not_appended(tmp_path):
+    with Server(CONTENT, [drop(300_000), other_part]) as server:
+        with pytest.raises(DownloadError, match="another part of the file"):
+            fetch([server.url], tmp_path / "a.tar", **QUICK)
+        assert fetch([server.url], tmp_path / "a.tar", **QUICK).read_bytes() == CONTENT
+
+
 def test_a_part_of_another_mirrors_wrong_file_does_not_spoil_the_right_one(tmp_path):
     with (
         Server(OTHER, [drop(300_000), status(404)]) as bad,
