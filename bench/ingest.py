@@ -10,7 +10,6 @@ import io
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tarfile
@@ -96,6 +95,8 @@ def memory(source, place):
 
 def peak(path, folder):
     """Print this process's peak memory in MB after it streamed 200 pictures out of `path`."""
+    import resource  # not on Windows
+
     stream.first(200, [Path(path)], folder, progress=False)
     unit = 1 if sys.platform == "darwin" else 1024
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)

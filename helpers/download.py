@@ -65,6 +65,8 @@ def fetch(urls, path, size=None, digests=None, offline=False, timeout=20, pause=
 
 def verify(path, digests, progress=True):
     """Return the first (algorithm, hex) of `digests` that the file does not have, or None."""
+    if not digests:
+        return None
     sums = {name: hashlib.new(name, usedforsecurity=False) for name, _ in digests}
     size = path.stat().st_size
     with (

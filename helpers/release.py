@@ -89,7 +89,8 @@ def first(count, settings, release=VOC2012, progress=True):
         refuse_offline(f"The first {count:,} pictures of PASCAL VOC")
     else:
         sources = settings.voc_mirrors or release.urls
-    done = stream.first(count, sources, folder, settings.timeout, progress=progress)
+    size = release.size if sources is release.urls else None
+    done = stream.first(count, sources, folder, size, settings.timeout, progress=progress)
     note = f"streamed, {megabytes(done['taken'])}"
     if done["total"]:
         note += f" of the archive's {megabytes(done['total'])}"

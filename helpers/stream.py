@@ -18,6 +18,7 @@ from helpers.files import read_json, write_json
 from helpers.remote import RemoteError, insist, open_at
 
 STATE = ".stream.json"
+ANOTHER = "it holds another file than the one that was begun"
 BYTES_A_PICTURE = 130_000
 BYTES_OF_ANNOTATIONS = 80 << 20
 
@@ -34,14 +35,14 @@ class State:
     pictures: list[str] = field(default_factory=list)
 
 
-def first(count, sources, folder, timeout=20, pause=1.0, progress=True):
+def first(count, sources, folder, size=None, timeout=20, pause=1.0, progress=True):
     """Put the first `count` pictures of a VOC archive and their annotations into `folder`.
 
-    `sources` are addresses or Paths of one archive, tried in order; its members may come in any
-    order. Returns what the marker in `folder` then holds: "source", "total" and "taken" (bytes)
-    and "pictures" (ids in the archive's order), fewer than `count` when the archive has no more.
-    Interrupted, the next call asks for the rest from the last whole member on. Raises
-    DownloadError.
+    `sources` are addresses or Paths of one archive, tried in order, of `size` bytes where that is
+    known; its members may come in any order. Returns what the marker in `folder` then holds:
+    "source", "total" and "taken" (bytes) and "pictures" (ids in the archive's order), fewer than
+    `count` when the archive has no more. Interrupted, the next call asks for the rest from the
+    last whole member on. Raises DownloadError.
     """
     folder = Path(folder)
     if read_marker(folder):
@@ -50,7 +51,7 @@ def first(count, sources, folder, timeout=20, pause=1.0, progress=True):
         raise DownloadError(f"{folder} holds other files. Stream into an empty folder.")
     need_space(folder, count * BYTES_A_PICTURE + BYTES_OF_ANNOTATIONS)
     tried = []
-    with Stream(count, folder, progress) as stream:
+    with Stream(count, folder, [str(source) for source in sources], size, progress) as stream:
         for source in sources:
             try:
                 insist(lambda s=source: stream.run(s, timeout), stream.reached, pause)
@@ -63,9 +64,9 @@ def first(count, sources, folder, timeout=20, pause=1.0, progress=True):
 class Stream:
     """One attempt after another at the same goal, and what they have so far."""
 
-    def __init__(self, count, folder, progress):
+    def __init__(self, count, folder, sources, size, progress):
         """Take up what an earlier run left in `folder`."""
-        self.count, self.folder = count, folder
+        self.count, self.folder, self.sources, self.size = count, folder, sources, size
         self.state = _read_state(folder)
         self.missing = {p for p in self.state.pictures if not self._annotation(p).exists()}
         self.bar = tqdm(
@@ -80,6 +81,8 @@ class Stream:
 
     def run(self, source, timeout):
         """Read `source` from where the last attempt stopped until everything wanted is here."""
+        if self._complete():
+            return
         version = self.state.version if self.state.source == str(source) else ""
         with open_at(source, self.state.offset, version, timeout) as body:
             self._adopt(source, body)
@@ -87,11 +90,10 @@ class Stream:
             try:
                 self._walk(body, before)
             except ArchiveError as error:
-                # What lies at this offset is no member: a damaged file, or not the one begun.
-                self._forget()
-                if begun:
-                    raise RemoteError("it holds another file than the one begun", True) from error
-                raise
+                if begun < self.state.offset or body.version or not begun:
+                    raise  # what came before is good: the next address may go on from there
+                self._forget()  # no version could tell that the file is another one since
+                raise RemoteError(ANOTHER, again=True) from error
             finally:
                 self.state.taken = before + body.taken
                 self._save()
@@ -121,13 +123,16 @@ class Stream:
 
     def _adopt(self, source, body):
         """Go on with `body`; begin again when it is not the file that the first part came from."""
-        same = body.total == self.state.total
-        if str(source) == self.state.source:
-            same = same and body.version == self.state.version
-        if not same:
+        if self.size and body.total not in (None, self.size):
+            raise RemoteError(f"it offers {body.total:,} bytes where {self.size:,} are right")
+        state, known = self.state, str(source) == self.state.source
+        same = body.total == state.total and (not known or body.version == state.version)
+        if state.offset and not same:
+            if not known and state.source in self.sources:
+                raise RemoteError(ANOTHER)
             self._forget()
             if body.start:
-                raise RemoteError("it holds another file than the one begun", again=True)
+                raise RemoteError(ANOTHER, again=True)
         self.state.source, self.state.version = str(source), body.version
         self.state.total = body.total
         if not body.start:  # a server without Range sends what we have once more
@@ -135,8 +140,6 @@ class Stream:
 
     def _walk(self, body, before):
         """Take members off `body` until everything wanted is here or the archive ends."""
-        if self._complete():
-            return
         for member in members(body.read, self.state.offset):
             self._take(member, body.read)
             self.state.offset = member.end

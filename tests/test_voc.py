@@ -138,15 +138,56 @@ def test_a_stream_goes_on_at_the_next_mirror_and_tells_all_when_none_works(tmp_p
         assert_first(40, tmp_path / "a")
 
 
-def test_a_mirror_with_another_file_of_the_same_size_spoils_nothing(tmp_path):
-    """The second mirror's bytes at that offset are no tar header: all is begun again."""
+def test_a_mirror_with_another_file_costs_nothing_that_is_here(tmp_path):
+    """At that offset its bytes are no tar header, or its size is another: the next one goes on."""
     shifted = tiny_voc.pack([("VOCdevkit/note", b"x" * 600), *FILES])[: len(ARCHIVE)]
+    longer = tiny_voc.pack([*FILES, ("VOCdevkit/note", b"x" * 20_000)])
     with (
-        Server(ARCHIVE, [drop(60_000), status(404)]) as one,
+        Server(ARCHIVE, [drop(100_000), status(404)]) as one,
         Server(shifted) as two,
+        Server(longer) as three,
+        Server(ARCHIVE) as four,
     ):
-        stream.first(40, [one.url, two.url], tmp_path, **QUICK)
+        stream.first(40, [one.url, two.url, three.url, four.url], tmp_path, **QUICK)
+        assert int(four.requests[0]["Range"].removeprefix("bytes=").rstrip("-")) > 90_000
     assert_first(40, tmp_path)
+
+
+def test_a_file_that_changed_without_a_version_is_begun_again(tmp_path):
+    """The bytes at the offset are no header, and the server has no ETag that could have told."""
+    shifted = tiny_voc.pack([("VOCdevkit/note", b"x" * 600), *FILES])
+    shifted, original = shifted[:-512], ARCHIVE + bytes(len(shifted) - len(ARCHIVE) - 512)
+    faults = [lambda h: plain(h, cut=100_000), change(shifted, plain), plain]
+    with Server(original, faults) as server:
+        stream.first(40, [server.url], tmp_path, **QUICK)
+        assert len(server.requests) == 3
+    assert_first(40, tmp_path)
+
+
+def plain(handler, cut=None):
+    """Answer with the part that was asked for, without ETag or date."""
+    content, start = handler.server.content, handler.start
+    part = f"bytes {start}-{len(content) - 1}/{len(content)}"
+    handler.head(206 if start else 200, len(content) - start, Content_Range=part)
+    handler.body(content[start:][:cut])
+    if cut is not None:
+        handler.hang_up()
+
+
+def test_a_size_that_is_known_must_be_right(tmp_path):
+    with Server(ARCHIVE) as server, pytest.raises(DownloadError, match="where 5 are right"):
+        stream.first(20, [server.url], tmp_path, size=5, **QUICK)
+
+
+def test_what_is_all_here_needs_no_connection_to_be_finished(tmp_path):
+    with Server(ARCHIVE) as server:
+        stream.first(20, [server.url], tmp_path, **QUICK)
+        url = server.url
+    done = json.loads((tmp_path / ".complete.json").read_text())
+    (tmp_path / ".complete.json").unlink()
+    (tmp_path / ".stream.json").write_text(json.dumps({**done, "offset": 1, "version": ""}))
+    stream.first(20, [url], tmp_path, **QUICK)
+    assert_first(20, tmp_path)
 
 
 def test_the_streams_memory_does_not_grow_with_the_archive(tmp_path):
