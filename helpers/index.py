@@ -104,7 +104,7 @@ class Index:
         changed = [row for id, row in wanted.items() if held.get(id) != row["digest"]]
         self._collection.write(changed, progress)
         if changed or deleted or self._collection.unsettled(total):
-            self._collection.settle(progress)
+            self._collection.settle(len(changed), progress)
         count = self._collection.count()
         if total not in (None, count):
             raise MilvusError(
@@ -117,7 +117,7 @@ class Index:
         """Delete the rows with these ids; return how many there were."""
         there = list(self._collection.digests([check_id(id) for id in ids]))
         self._collection.remove(there)
-        self._collection.settle()
+        self._collection.settle(0)
         return len(there)
 
     def drop(self):
