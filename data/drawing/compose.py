@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-
 import numpy as np
 
+from . import animals, birds, farm, indoors, lounge, people
 from .annotate import CLASSES
 from .pen import Canvas, pick
 from .scenes import SCENES
 from .vehicles import DRAW as VEHICLES
 from .vehicles import draw_track
 
-DRAW = {}
-for part in ("animals", "birds", "farm", "indoors", "lounge", "people", "vehicles"):
-    try:
-        DRAW |= importlib.import_module(f".{part}", __package__).DRAW
-    except ImportError:
-        print("no", part)
+DRAW = animals.DRAW | birds.DRAW | farm.DRAW | indoors.DRAW | lounge.DRAW | people.DRAW | VEHICLES
 
 # width and height of each drawing in its own units; both are about right, and only place it
 SHAPE = {
