@@ -568,20 +568,26 @@ def mounted(tmp_path):
     subprocess.run(["umount", "-l", place], capture_output=True, check=False)
 
 
-def test_a_full_disk_is_told_and_loses_nothing(here, mounted):
+@pytest.mark.parametrize("reopened", [True, False])
+def test_a_full_disk_is_told_and_loses_nothing(here, mounted, reopened):
     disk = mounted("size=6m")
     here = replace(here, milvus_uri=str(disk / "milvus.db"))
     pictures, values = some_pictures(6000), clustered(6000)
-    with Index(NAME, here) as index:
-        index.sync(pictures[:500], values[:500], progress=False)
-        with pytest.raises(MilvusError, match="disk is full"):
-            index.sync(pictures, values, progress=False)
+    index = Index(NAME, here)
+    index.sync(pictures[:500], values[:500], progress=False)
+    with pytest.raises(MilvusError, match="disk is full"):
+        index.sync(pictures, values, progress=False)
     subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
-    with Index(NAME, here) as index:
+    if reopened:
+        index.close()
+        index = Index(NAME, here)
         assert index.count() >= 500
+    with index:
         index.sync(pictures, values, progress=False)
         assert index.count() == 6000
         assert ids(index.search(values[4], 9)) == nearest(values, values[4], 9)
+    with Index(NAME, here) as index:
+        assert (index.count(), index.missing) == (6000, 0)
 
 
 def test_a_read_only_folder_is_told(here, mounted):
