@@ -62,12 +62,18 @@ def voila(room):
 
 
 @pytest.fixture(scope="module")
-def opened(voila):
+def chromium(room):
+    with kit.browser() as context:
+        yield context
+
+
+@pytest.fixture(scope="module")
+def opened(voila, chromium):
     """The page, opened once: a visitor's kernel takes seconds to start."""
-    with kit.browser() as page:
-        page.goto(voila, wait_until="commit")
-        page.wait_for_selector(".ris-strip img", timeout=SLOW)
-        yield page
+    page = kit.visit(chromium, voila)
+    page.wait_for_selector(".ris-strip img", timeout=SLOW)
+    yield page
+    page.close()
 
 
 @pytest.fixture
@@ -376,23 +382,20 @@ def test_no_source_is_sent_and_no_code_can_be_run(page, voila):
             urllib.request.urlopen(voila + path)
 
 
-def test_notebook_04_runs_and_searches_in_jupyterlab_light_and_dark(room):
+def test_notebook_04_runs_and_searches_in_jupyterlab_light_and_dark(room, chromium):
     environ = database(room, "lab")
-    with (
-        kit.jupyter(kit.ROOT / "notebooks", room[0] / "lab.log", environ) as address,
-        kit.browser(1440, 1000) as page,
-    ):
-        page.goto(f"{address}/lab/tree/04_search_by_image.ipynb?reset", wait_until="commit")
+    log = room[0] / "lab.log"
+    with kit.jupyter(kit.ROOT / "notebooks", log, environ) as address:
+        page = kit.visit(chromium, f"{address}/lab/tree/04_search_by_image.ipynb?reset", 1440, 1000)
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=SLOW)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         page.wait_for_selector(".ris-strip img", timeout=2 * SLOW)
-        page.locator(".ris").scroll_into_view_if_needed()
         upload(page, room[1][8].path)
         assert first_hit(page) == room[1][8].id
-        page.get_by_label("Web address or path").press_sequentially("dd a b")
-        assert page.get_by_label("Web address or path").input_value() == "dd a b"
-        assert page.locator(".ris").count() == 1  # "dd" deletes a cell in command mode
+        box = page.get_by_label("Web address or path")
+        box.press_sequentially("dd a b")  # in command mode, "dd" deletes a cell
+        assert box.input_value() == "dd a b" and page.locator(".ris").count() == 1
         page.locator(".ris").screenshot(path=kit.SCREENS / "lab-light.png")
         page.evaluate(
             "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
@@ -402,9 +405,10 @@ def test_notebook_04_runs_and_searches_in_jupyterlab_light_and_dark(room):
         ink, paper = page.eval_on_selector(
             ".ris", "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
         )
+        page.locator(".ris").screenshot(path=kit.SCREENS / "lab-dark.png")
         assert brightness(ink) > 180 and brightness(paper) < 80
-        kit.shoot(page, "lab-dark")
         assert page.errors == []
+        page.close()
 
 
 def brightness(colour):
