@@ -6,6 +6,7 @@ also writes the outputs back into the notebooks, which is how the stored ones ar
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 
@@ -40,7 +41,7 @@ def execute(path, timeout=3600):
         resources={"metadata": {"path": str(path.parent)}},
     )
     try:
-        client.execute()
+        client.execute(stderr=subprocess.DEVNULL)  # cells' own messages come with their outputs
     finally:
         write_html(notebook, BUILD / f"{path.stem}.html")
     return notebook

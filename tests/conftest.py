@@ -28,9 +28,7 @@ def here(tmp_path):
 @pytest.fixture(scope="session")
 def shared_settings():
     """Settings whose data folder outlives the run, so that the weights are fetched only once."""
-    return replace(
-        _settings.from_environment({"BOOTCAMP_DATA": str(TEST_DATA)}), dataset="sample"
-    )
+    return replace(_settings.from_environment({"BOOTCAMP_DATA": str(TEST_DATA)}), dataset="sample")
 
 
 @pytest.fixture(scope="session")
