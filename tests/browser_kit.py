@@ -111,22 +111,28 @@ def jupyter(folder, log, environ=None):
 
 
 @contextlib.contextmanager
-def browser(width=1280, height=900, **options):
-    """Open Chromium with a fresh profile; yield a page that keeps script errors in `.errors`."""
+def browser():
+    """Start Chromium with a fresh profile; yield its context, from which `visit` opens pages."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
         context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=chromium(), headless=True, args=FLAGS,
-            viewport={"width": width, "height": height}, **options,
-        )  # fmt: skip
-        page = context.pages[0]
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
+            profile, executable_path=chromium(), headless=True, args=FLAGS
+        )
         try:
-            yield page
+            yield context
         finally:
             context.close()
+
+
+def visit(context, address, width=1280, height=900):
+    """Open `address` in a page of its own; its script errors are kept in `.errors`."""
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(address, wait_until="commit")  # Voila ends the document when the last cell has run
+    return page
 
 
 def shoot(page, name, **options):
