@@ -5,6 +5,7 @@ of VGG16's last convolution, (n, size/16, size/16, 512) float32, none below 0. N
 the float32 one in the open.
 """
 
+import gc
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -22,24 +23,26 @@ MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
 
 
 class FloatNetwork:
-    """The network as TensorFlow graphs with the weights frozen in, in float32 or bfloat16.
+    """The network as a TensorFlow graph with the weights frozen in, in float32 or bfloat16.
 
-    Frozen weights are laid out once as the processor likes them, and there are just two shapes of
-    input, one picture and a batch, so nothing is traced again. A GPU is used where one is seen.
+    Frozen weights are laid out once as the processor likes them. One graph serves any number of
+    pictures, so nothing is traced again and the weights are kept once; yet it is given only two
+    numbers, one and a whole batch, because every new one would be prepared anew. A GPU is used
+    where TensorFlow sees one.
     """
 
     def __init__(self, size, precision="float32", settings=None):
-        """Build both graphs."""
-        self.batch, self.shape = batch_size(size), (size, size, 3)
-        model = convolutions(size, precision, settings)
-        self.graphs = {count: frozen(model, count) for count in {1, self.batch}}
+        """Build the graph."""
+        self.batch, self.shape = batch_size(size, precision), (size, size, 3)
+        self.graph = frozen(convolutions(size, precision, settings))
+        gc.collect()  # the model's own copy of the weights, 59 MB
 
     def __call__(self, pictures):
         """Return the pictures' maps; a short batch is filled up with black pictures."""
         count = 1 if len(pictures) == 1 else self.batch
         full = np.zeros((count, *self.shape), np.uint8)
         full[: len(pictures)] = pictures
-        return self.graphs[count](tensorflow().constant(full))[0].numpy()[: len(pictures)]
+        return self.graph(tensorflow().constant(full))[0].numpy()[: len(pictures)]
 
 
 class Int8Network:
@@ -51,7 +54,7 @@ class Int8Network:
 
     def __init__(self, file, size):
         """Load the quantised model from `file` (quantise.py makes it)."""
-        cores, self.batch = os.cpu_count(), batch_size(size)
+        cores, self.batch = os.cpu_count(), batch_size(size, "int8")
         self.threads = ThreadPoolExecutor(cores, "int8")
         self.free, self.alone = SimpleQueue(), SimpleQueue()
         for _ in range(cores):
@@ -110,33 +113,30 @@ def convolutions(size, precision="float32", settings=None):
     return weights.apply(keras.Model(whole.input, whole.get_layer(LAYER).output), settings)
 
 
-def frozen(model, count):
-    """Return `model` as a function of (count, size, size, 3) uint8 RGB, its weights constant."""
+def frozen(model):
+    """Return `model` as a function of (n, size, size, 3) uint8 RGB, its weights constant."""
     tf = tensorflow()
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    @tf.function(input_signature=[tf.TensorSpec((count, *model.input_shape[1:]), tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.uint8)])
     def run(pictures):
         centred = tf.cast(pictures[..., ::-1], tf.float32) - MEAN_BGR
         return tf.cast(model(centred, training=False), tf.float32)
 
-    return constant(run)
+    return convert_variables_to_constants_v2(run.get_concrete_function())
 
 
-def constant(function):
-    """Return the graph of a tf.function with its variables as constants in it."""
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    return convert_variables_to_constants_v2(function.get_concrete_function())
-
-
-def batch_size(size, available=None):
+def batch_size(size, precision, available=None):
     """Return how many pictures to compute at once: what a quarter of the free memory holds.
 
-    A picture of 224 x 224 needs about 40 MB between its layers; more than 16 at once were no
-    faster on a processor, and more than 64 not on a GPU.
+    A 224 x 224 picture needs about 10 MB a byte of precision between its layers. More than 8 in
+    float32, 16 in bfloat16 and 32 in int8 were no faster on a processor; a GPU takes four times
+    as many.
     """
     import psutil
 
     available = psutil.virtual_memory().available if available is None else available
-    fitting = available / 4 / (40e6 * (size / 224) ** 2)
-    return int(np.clip(2 ** int(np.log2(max(fitting, 1))), 1, 64 if has_gpu() else 16))
+    width = {"float32": 4, "bfloat16": 2, "int8": 1}[precision]
+    fitting = available / 4 / (10e6 * width * (size / 224) ** 2)
+    most = 32 // width * (4 if precision != "int8" and has_gpu() else 1)
+    return int(np.clip(2 ** int(np.log2(max(fitting, 1))), 1, most))

@@ -6,14 +6,16 @@ half a minute once; the file is kept under a digest of all that went into it.
 """
 
 import hashlib
+import io
 import os
 import warnings
+from contextlib import redirect_stdout
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from helpers import weights
-from helpers.networks import MEAN_BGR, constant, convolutions
+from helpers.networks import MEAN_BGR, convolutions
 from helpers.precision import PrecisionError, hushed, tensorflow
 
 COUNT = 64
@@ -54,14 +56,11 @@ def chosen(pictures, count=COUNT):
 def convert(pictures, size, settings, progress=True):
     """Return the 8-bit model's bytes; its input and its answers are int8 too."""
     tf = tensorflow()
-    model = convolutions(size, "float32", settings)
-    entry = tf.TensorSpec((1, size, size, 3), tf.float32)
-    run = tf.function(lambda picture: model(picture, training=False), input_signature=[entry])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([constant(run)])
+    converter = tf.lite.TFLiteConverter.from_keras_model(convolutions(size, "float32", settings))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    with hushed(), warnings.catch_warnings():
+    with hushed(), redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with tqdm(total=len(pictures), desc="calibrating int8", disable=not progress) as bar:
             converter.representative_dataset = lambda: _shown(pictures, bar)

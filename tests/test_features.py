@@ -185,11 +185,11 @@ def test_an_interruption_keeps_what_is_done_and_says_so(extractor, folder, monke
             return network(pictures)
 
     monkeypatch.setattr(extractor, "network", Interrupted(network.batch))
-    with pytest.raises(Stopped, match=r"16 of 40 pictures done; they are kept. Run it again"):
+    with pytest.raises(Stopped, match=r"8 of 40 pictures done; they are kept. Run it again"):
         extractor.extract(folder, "d", progress=False)
     monkeypatch.setattr(extractor, "network", network)
     seen = []
     monkeypatch.setattr(extractor, "network", lambda p: seen.append(len(p)) or network(p))
     extractor.network.batch = network.batch
     extractor.extract(folder, "d", progress=False)
-    assert sum(seen) == 24
+    assert sum(seen) == 32

@@ -61,10 +61,11 @@ def test_auto_is_overruled_by_the_environment():
 
 
 def test_the_batch_fits_the_memory():
-    assert batch_size(224, available=64e9) == 16
-    assert batch_size(224, available=1e9) == 4
-    assert batch_size(448, available=4e9) == 4
-    assert batch_size(224, available=0) == 1
+    assert batch_size(224, "float32", available=64e9) == 8
+    assert batch_size(224, "bfloat16", available=64e9) == 16
+    assert batch_size(224, "float32", available=1e9) == 4
+    assert batch_size(448, "float32", available=4e9) == 4
+    assert batch_size(224, "float32", available=0) == 1
 
 
 # The real network on real photographs.
