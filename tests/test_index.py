@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -178,6 +179,21 @@ def test_every_kind_finds_nearly_all_also_with_a_filter(here, kind):
             truth = [nearest(values, query, 10, keep) for query in queries]
             hit = sum(len(set(ids(f)) & set(t)) for f, t in zip(found, truth, strict=True))
             assert hit / 200 >= (0.99 if kind == "FLAT" else 0.9), (kind, where)
+
+
+@pytest.mark.parametrize("kind", ["EXACT", "IVF_FLAT", "IVF_SQ8", "HNSW"])
+def test_a_filter_finds_rows_that_lie_far_from_the_query(here, kind):
+    values, query = clustered(2500), clustered(1, seed=5)[0]
+    far = set(np.argsort(values @ query)[:250])  # where an approximate search does not look
+    pictures = [
+        replace(picture, labels=("far",) if number in far else ("near",))
+        for number, picture in enumerate(some_pictures(2500))
+    ]
+    with Index(NAME, here, kind=kind) as index:
+        index.sync(pictures, values, progress=False)
+        found = ids(index.search(query, 10, Labels(any="far")))
+    truth = nearest(values, query, 10, far.__contains__)
+    assert len(set(found) & set(truth)) >= (8 if kind == "IVF_SQ8" else 10)
 
 
 def test_the_index_is_built_with_our_parameters_and_not_with_defaults(here):
@@ -463,6 +479,16 @@ def test_a_lost_file_is_told_and_sync_mends_it(here):
         assert (index.count(), index.missing) == (900, 0)
     with Index(NAME, here) as index:
         assert index.missing == 0
+
+
+def test_rows_deleted_on_purpose_are_not_called_lost(filled):
+    index, here = filled
+    index._collection.remove(["2007_000001"])  # and nothing after it, as when killed just then
+    index.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RowsMissing)
+        with Index(NAME, here) as again:
+            assert (again.count(), again.missing) == (299, 0)
 
 
 def test_a_damaged_log_is_told_and_no_wrong_vector_stays(here):
