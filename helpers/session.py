@@ -150,6 +150,7 @@ class Session:
 
     def publish_facts(self):
         """Tell the page how many pictures there are now, and what may be chosen."""
+        self.count = self.engine.index.count()
         self.publish("facts", self._facts())
 
     def _read(self, text):
@@ -213,7 +214,7 @@ class Session:
 
     def _facts(self):
         return {
-            "count": self.engine.index.count(),
+            "count": self.count,
             "dataset": self.engine.dataset.name,
             "classes": self.classes,
             "engines": list(self.engines),
@@ -227,7 +228,7 @@ class Session:
 
     def _results_view(self, hits, times):
         ms = {name: round(seconds * 1000, 1) for name, seconds in times.items()}
-        return {"hits": hits, "ms": ms, "k": self.options.k, "count": self.engine.index.count()}
+        return {"hits": hits, "ms": ms, "k": self.options.k, "count": self.count}
 
     def _hit_views(self, hits, query):
         """Return what a card shows of each hit; a file that may not be shown has no picture."""

@@ -4,7 +4,7 @@
 function controlsPanel(app) {
   const facts = app.get("facts");
   const options = { k: 12, labels: [], mode: "any", floor: null };
-  const choose = debounced(() => app.send({ do: "choose", options }));
+  const choose = debounced(() => app.send({ do: "choose", options }), 60);
   const change = (name, value) => {
     options[name] = value;
     choose();
