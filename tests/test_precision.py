@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from vgg_kit import jpeg, picture_of_noise, real
 
-from helpers import dataset, pooling, precision, weights
+from helpers import dataset, metrics, pooling, precision, weights
 from helpers.features import VGG16, preprocess
 from helpers.networks import batch_size, to_int8
 from helpers.precision import PrecisionError, choose
@@ -107,3 +107,28 @@ def test_a_jpeg_decoded_smaller_gives_nearly_the_same_vector(exact, photographs)
         big = Image.open(picture.path).resize((2000, 1500), Image.Resampling.LANCZOS)
         exactly = exact.pool(exact.network(np.array(big.resize((224, 224), 2))[None]))[0]
         assert exactly @ exact.embed(jpeg(big)) >= 0.999
+
+
+@pytest.mark.weights
+@pytest.mark.voc
+@pytest.mark.slow
+def test_fewer_bits_find_the_same_pictures(exact, photographs, tmp_path, shared_settings):
+    found = {}
+    for bits in precision.PRECISIONS:
+        made = VGG16(precision=bits, settings=shared_settings, pictures=photographs, progress=False)
+        made.settings = replace(shared_settings, data=tmp_path)
+        found[bits] = made.extract(photographs, "voc", progress=False).values
+    p_at_10, mean_ap = scores(found["float32"], photographs)
+    assert p_at_10 >= 0.88 and mean_ap >= 0.70
+    for bits, least in (("bfloat16", 0.9995), ("int8", 0.99)):
+        assert scores(found[bits], photographs) == pytest.approx((p_at_10, mean_ap), abs=0.003)
+        assert np.sum(found[bits] * found["float32"], axis=1).min() >= least
+
+
+def scores(values, photographs):
+    """Return (P@10, mAP) of each picture as a query among the others."""
+    order = np.argsort(-(values @ values.T - 9 * np.eye(len(values))), axis=1)[:, :-1]
+    labels = [set(picture.labels) for picture in photographs]
+    ranked = [[bool(labels[i] & labels[j]) for j in row] for i, row in enumerate(order)]
+    first = np.mean([metrics.precision_at_k(row, 10) for row in ranked])
+    return first, metrics.mean_average_precision(ranked)

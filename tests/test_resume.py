@@ -1,6 +1,7 @@
 """An extraction that is killed or interrupted, in a process of its own, and run again."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -15,6 +16,9 @@ from vgg_kit import real, save
 from helpers.features import VGG16
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
+
+KILLS = int(os.environ.get("BOOTCAMP_KILLS", "3"))
+"""How often to kill; each takes a start of TensorFlow, so the twenty are for patient days."""
 
 RUN = """
 import sys
@@ -55,18 +59,15 @@ def many(tmp_path):
     return [save(tmp_path, f"p{number:03}", number) for number in range(240)]
 
 
-@pytest.mark.parametrize("kills", [3, 20])
-def test_killed_and_run_again_gives_the_same_to_the_last_bit(
-    many, tmp_path, shared_settings, kills
-):
+def test_killed_and_run_again_gives_the_same_to_the_last_bit(many, tmp_path, shared_settings):
     extractor = VGG16(size=64, settings=real(shared_settings), progress=False)
     extractor.settings = replace(extractor.settings, data=tmp_path)
     whole = extractor.extract(many, "whole", progress=False)
-    chance = random.Random(kills)
-    for number in range(kills):
+    chance = random.Random(KILLS)
+    for number in range(KILLS):
         before = done(tmp_path)
         with start(tmp_path, shared_settings) as process:
-            wait_for(process, tmp_path, len(many) * (number + 1) // (kills + 1))
+            wait_for(process, tmp_path, len(many) * (number + 1) // (KILLS + 1))
             time.sleep(chance.random() / 50)
             process.kill()
         assert done(tmp_path) >= before, "something that was done is gone"
@@ -83,3 +84,24 @@ def test_ctrl_c_ends_with_a_sentence(many, tmp_path, shared_settings):
     assert "pictures done; they are kept. Run it again to go on from there." in text
     assert "During handling" not in text
     assert done(tmp_path) >= 32
+
+
+def test_the_interrupt_button_ends_with_a_sentence(many, tmp_path, shared_settings):
+    from jupyter_client.manager import start_new_kernel
+
+    code = RUN.replace("import sys", f"import sys; sys.argv = ['', {str(tmp_path)!r}, '']")
+    code = code.replace("Path(sys.argv[2])", f"Path({str(shared_settings.data)!r})")
+    manager, client = start_new_kernel(kernel_name="python3")
+    errors = []
+    try:
+        client.execute(code)
+        while done(tmp_path) < 16:
+            time.sleep(0.002)
+        manager.interrupt_kernel()
+        while (message := client.get_iopub_msg(timeout=60))["msg_type"] != "error":
+            pass
+        errors = message["content"]["traceback"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert len(errors) == 1 and "pictures done; they are kept. Run it again" in errors[0]
