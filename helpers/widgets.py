@@ -59,8 +59,8 @@ class SearchApp(anywidget.AnyWidget):
 def perform(session, message, buffers=()):
     """Call the one of the Session's methods that `message["do"]` names; nothing else can be."""
     actions = {
-        "upload": lambda: session.upload(bytes(buffers[0]), str(message["name"])),
-        "open": lambda: session.open(str(message["text"])),
+        "upload": lambda: session.upload(bytes(buffers[0]), str(message["name"])[:120]),
+        "open": lambda: session.open(str(message["text"])[:2000]),
         "pick": lambda: session.pick(str(message["id"])),
         "part": lambda: session.part(message["region"]),
         "remove": session.remove,
