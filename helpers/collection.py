@@ -66,10 +66,13 @@ class Collection:
         """Make the collection or check the one there, load it, and count its rows."""
         if self.ask("look into", "has_collection", self.name):
             self._check_schema()
+            if not self.ask("look into", "list_indexes", self.name):  # killed before it was made
+                self._create_index(kind or "EXACT", 0)
             self._load()
         else:
             self._create(kind or "EXACT")
-        self._flush()  # what a killed process left in the log
+        if self.is_lite:
+            self._flush()  # what a killed process left in the log
         expected = milvus.acknowledged(self.client, self.uri, self.name)
         rows = self.count()
         self.missing = max(0, expected - rows)

@@ -23,6 +23,7 @@ from math import isqrt
 KINDS = ("EXACT", "FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW", "SCANN", "DISKANN")
 SERVER_ONLY = ("SCANN", "DISKANN")
 ROWS_A_BUCKET = 39
+MOST_EF = 32_768  # more is refused by a server
 
 
 def milvus_type(kind):
@@ -63,7 +64,7 @@ def search_parameters(kind, k, nlist=1, rows=0, everywhere=False):
     if kind in ("EXACT", "IVF_FLAT", "IVF_SQ8", "SCANN"):
         return {"nprobe": nlist if everywhere else max(1, -(-nlist // 8))}
     if kind == "HNSW":
-        return {"ef": max(64, 4 * k, rows if everywhere else 0)}
+        return {"ef": min(MOST_EF, max(64, 4 * k, rows if everywhere else 0))}
     if kind == "DISKANN":
         return {"search_list": max(32, 2 * k)}
     return {}

@@ -56,8 +56,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
+@pytest.fixture(scope="session", name="server")
+def running_server(tmp_path_factory):
     """A running Server; skips, loudly, where the wheel is absent (it exists for Linux x86-64)."""
     if importlib.util.find_spec("milvus") is None:
         reason = "ABSENT: the real Milvus server; install it with: pip install milvus==2.3.5"

@@ -521,6 +521,17 @@ def test_a_damaged_index_file_is_built_again(filled):
         assert again.search(clustered(300)[3]) == found
 
 
+def test_a_collection_left_without_an_index_gets_one(filled):
+    index, here = filled
+    found = index.search(clustered(300)[3])
+    index._collection.ask("release", "release_collection", COLLECTION)
+    index._collection.ask("drop the index of", "drop_index", COLLECTION, "vector")
+    index.close()
+    with Index(NAME, here) as again:
+        assert again.describe()["index"] == "EXACT"
+        assert again.search(clustered(300)[3]) == found
+
+
 def damage_data(folder):
     for file in folder.rglob("*.parquet"):
         file.write_bytes(file.read_bytes()[:1000])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from milvus_server import TOKEN, Server, free_port
+from milvus_server import TOKEN, Server, free_port, running_server  # noqa: F401
 from test_index import NAME, STRANGE, clustered, ids, nearest, some_pictures
 
 from helpers import milvus
@@ -19,7 +19,6 @@ from helpers.pictures import Picture
 from helpers.rows import RowError
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
-pytest_plugins = ("milvus_server",)
 COUNT = 2500
 FILTERS = [
     None,
