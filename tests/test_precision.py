@@ -1,5 +1,7 @@
 """float32, bfloat16 and int8: which is chosen, and how near each is to the real thing."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -132,3 +134,16 @@ def scores(values, photographs):
     ranked = [[bool(labels[i] & labels[j]) for j in row] for i, row in enumerate(order)]
     first = np.mean([metrics.precision_at_k(row, 10) for row in ranked])
     return first, metrics.mean_average_precision(ranked)
+
+
+@pytest.mark.weights
+def test_auto_tells_its_choice_and_names_itself_by_it(shared_settings, monkeypatch, capsys):
+    monkeypatch.setenv("BOOTCAMP_PRECISION", "bfloat16")
+    made = VGG16(precision="auto", size=64, settings=real(shared_settings), progress=False)
+    assert made.name == "vgg16-conv5-max-64-bfloat16"
+    assert "Precision: bfloat16, because BOOTCAMP_PRECISION says so." in capsys.readouterr().out
+
+
+def test_importing_the_extractor_does_not_load_tensorflow():
+    code = "import sys, helpers.features, helpers.explain; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
