@@ -8,6 +8,7 @@ embeddings, however close.
 import os
 import sys
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from helpers.errors import PlainError
@@ -100,6 +101,7 @@ def has_gpu():
     return bool(tensorflow().config.list_physical_devices("GPU"))
 
 
+@cache
 def tensorflow():
     """Return TensorFlow, imported without its chatter; the one place where it is loaded."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
