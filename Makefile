@@ -3,30 +3,41 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+OUT ?= build/kit
+VOC ?= 2000
 DEV := .venv/.ready-dev
 
-.PHONY: lab app run test test-server test-browser lint bench notebooks lock clean
+# A workshop kit replaces the package index, too.
+ifdef BOOTCAMP_KIT
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(BOOTCAMP_KIT)/wheels
+endif
+
+.PHONY: lab app run test test-kit test-server test-browser lint bench notebooks kit lock clean
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
 app: $(READY)  ## serve the search page on http://127.0.0.1:8866
-	$(BIN)/voila --Voila.ip=127.0.0.1 --port=8866 --no-browser notebooks/04_search_by_image.ipynb
+	$(BIN)/voila --Voila.ip=127.0.0.1 --port=8866 --no-browser notebooks/app.ipynb
 
 run: $(READY)  ## execute every notebook without a browser, into build/
 	$(BIN)/python -m helpers.run
 
 test: $(DEV)  ## unit tests, then the slow ones, then every notebook through nbval
-	$(BIN)/python -m pytest -m "not slow and not server and not browser" tests
-	$(BIN)/python -m pytest -m "slow and not server and not browser" tests
+	$(BIN)/python -m pytest -m "not slow and not server and not browser and not kit" tests
+	$(BIN)/python -m pytest -m "slow and not server and not browser and not kit" tests
 	BOOTCAMP_DATASET=sample BOOTCAMP_DATA=build/test-data $(BIN)/python -m pytest \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks
 
+test-kit: $(DEV)  ## build a workshop kit and install from it, without any network
+	$(BIN)/python -m pytest -m kit tests
+
 test-server: $(DEV)  ## the same answers from a real Milvus server
-	$(BIN)/python -m pytest -m server
+	$(BIN)/python -m pytest -m server tests
 
 test-browser: $(DEV)  ## JupyterLab and Voila in a real Chromium
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m browser tests
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -37,6 +48,9 @@ notebooks: $(READY)  ## execute the notebooks on the sample and store their outp
 
 bench: $(DEV)  ## side-by-side measurements, each a table and a file in build/bench/
 	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+
+kit: $(READY)  ## a folder for a USB stick that replaces the internet: make kit OUT=/media/usb VOC=2000
+	$(BIN)/python -m helpers.kit $(OUT) --voc $(VOC)
 
 lock:  ## write the lock files anew (needs uv)
 	.ci/lock

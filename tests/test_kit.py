@@ -10,9 +10,9 @@ import pytest
 import tiny_voc
 from faulty_server import Server
 
-from helpers import archive, dataset, kit, voc
+from helpers import archive, dataset, kit, voc, weights
 from helpers.download import KitError, kit_file
-from helpers.settings import ROOT, from_environment
+from helpers.settings import ROOT, SAMPLE, from_environment
 
 COUNT = 30
 ARCHIVE = tiny_voc.pack(tiny_voc.files(COUNT, filler=5_000))
@@ -77,20 +77,41 @@ def test_an_unfinished_kit_is_refused(tmp_path):
         dataset.load(settings(tmp_path / "there", kit=tmp_path / "kit"), progress=False)
 
 
-@pytest.mark.slow
-def test_everything_installs_from_the_kit_with_every_package_index_disabled(tmp_path):
-    """BOOTCAMP_TEST_KIT names a kit that `python -m helpers.kit` built; it takes minutes."""
-    given = os.environ.get("BOOTCAMP_TEST_KIT")
-    if not given:
-        pytest.skip("ABSENT: a built kit; set BOOTCAMP_TEST_KIT to its folder")
+def sample_archive():
+    """Return the bytes of our own drawings, packed as PASCAL VOC is published."""
+    kinds = (("Annotations", "*.xml"), ("JPEGImages", "*.jpg"))
+    found = [path for kind, glob in kinds for path in sorted((SAMPLE / kind).glob(glob))]
+    return tiny_voc.pack(
+        [(f"{tiny_voc.ROOT}/{path.parent.name}/{path.name}", path.read_bytes()) for path in found]
+    )
+
+
+@pytest.fixture
+def whole_kit(tmp_path, shared_settings):
+    """A kit as `make kit` builds it, with the drawings in place of the official archive."""
+    archive_bytes = sample_archive()
+    with Server(archive_bytes) as server:
+        here = replace(shared_settings, voc_mirrors=(server.url,))
+        here = replace(here, data=tmp_path / "builder")
+        weights_file = weights.fetch(shared_settings)  # so that they are not fetched once more
+        (here.data / "weights").mkdir(parents=True)
+        os.link(weights_file, here.data / "weights" / weights_file.name)
+        official = tiny_voc.release(archive_bytes, len(list((SAMPLE / "JPEGImages").iterdir())))
+        return kit.build(tmp_path / "kit", "40", here, progress=False, official=official)
+
+
+@pytest.mark.kit
+def test_everything_installs_from_the_kit_with_every_package_index_disabled(whole_kit, tmp_path):
+    """A new virtual environment, a closed network, notebook 01 from its first cell to its last."""
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(whole_kit / "wheels"),
         "http_proxy": "http://127.0.0.1:9",
         "https_proxy": "http://127.0.0.1:9",
-        "BOOTCAMP_KIT": given,
+        "BOOTCAMP_KIT": str(whole_kit),
         "BOOTCAMP_DATA": str(tmp_path / "data"),
     }
 
@@ -99,19 +120,9 @@ def test_everything_installs_from_the_kit_with_every_package_index_disabled(tmp_
 
     run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
     python = str(tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
-    run(
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--find-links",
-        f"{given}/wheels",
-        "--require-hashes",
-        "-r",
-        "requirements.lock",
-    )
-    run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", ".")
+    pip = (python, "-m", "pip", "install", "--quiet")
+    run(*pip, "--require-hashes", "-r", "requirements.lock")
+    run(*pip, "--no-deps", "--no-build-isolation", "-e", ".")
     notebook = "execute(NOTEBOOKS / '01_download_pascal_voc.ipynb', timeout=300)"
     run(python, "-c", "from helpers.run import NOTEBOOKS, execute; " + notebook)
     assert list((tmp_path / "data" / "datasets").glob("voc*/.complete.json"))
