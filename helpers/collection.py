@@ -26,6 +26,7 @@ class Collection:
         """Open the collection, or make it with an index of this kind (None: EXACT)."""
         self.uri, self.name, self.dim = uri, name, dim
         self.is_lite = milvus.is_lite(uri)
+        self._described = float("-inf"), None  # when, what
         _check_kind(kind, self.is_lite)
         self.client = milvus.connect(uri, token)
         try:
@@ -137,9 +138,16 @@ class Collection:
         )
         self.ask("index", "create_index", self.name, index, sync=False)
 
-    def index(self):
-        """Return Milvus' own description of the index on the vectors."""
-        return self.ask("describe", "describe_index", self.name, "vector")
+    def index(self, age=0):
+        """Return Milvus' own description of the index, at most `age` seconds old.
+
+        Milvus Lite takes 8 ms to describe an index, nearly as long as to search it.
+        """
+        asked, description = self._described
+        if time.monotonic() - asked > age:
+            description = self.ask("describe", "describe_index", self.name, "vector")
+            self._described = time.monotonic(), description
+        return description
 
     def kind(self):
         """Return the kind of the index, one of `kinds.KINDS`."""
@@ -155,6 +163,7 @@ class Collection:
         if not self.is_lite:  # which builds while it loads
             self._wait_for_server(progress)
         self._load()
+        self.index()
 
     def unsettled(self, rows):
         """Return True when these rows were written, but settling them was interrupted."""

@@ -173,7 +173,7 @@ class Index:
 
     def _how(self, k, filter):
         """Return the search parameters for the index as it is now."""
-        index = self._collection.index()
+        index = self._collection.index(age=1)
         kind, nlist = kinds.kind_of(index), kinds.buckets(index)
         rows = index["total_rows"]
         return {"params": kinds.search_parameters(kind, k, nlist, rows, everywhere=bool(filter))}

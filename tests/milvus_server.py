@@ -23,6 +23,7 @@ class Server:
 
     def __init__(self, folder):
         self.folder, self.token, self.process = str(folder), TOKEN, None
+        self.turn = TURN.open("w")
 
     @property
     def uri(self):
@@ -32,6 +33,7 @@ class Server:
         """Start it on ports that were never used: those of a killed server stay closed a while."""
         from milvus import MilvusServer, MilvusServerConfig
 
+        fcntl.flock(self.turn, fcntl.LOCK_EX)
         config = MilvusServerConfig(data_dir=self.folder, proxy_port=free_port())
         config.set("authorization_enabled", True)
         self.process = MilvusServer(config)
@@ -42,6 +44,7 @@ class Server:
     def stop(self):
         if self.process:
             self.process.stop()
+        fcntl.flock(self.turn, fcntl.LOCK_UN)
 
     def kill(self):
         """Kill it at once, as a power cut would."""
@@ -62,10 +65,8 @@ def running_server(tmp_path_factory):
     if importlib.util.find_spec("milvus") is None:
         reason = "ABSENT: the real Milvus server; install it with: pip install milvus==2.3.5"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    with TURN.open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        running = Server(tmp_path_factory.mktemp("milvus")).start()
-        try:
-            yield running
-        finally:
-            running.stop()
+    running = Server(tmp_path_factory.mktemp("milvus")).start()
+    try:
+        yield running
+    finally:
+        running.stop()

@@ -210,7 +210,7 @@ def test_parameters_follow_the_rows():
     assert kinds.build_parameters("IVF_FLAT", 1_000_000) == {"nlist": 4000}  # 4 √rows
     assert kinds.build_parameters("IVF_FLAT", 0) == {"nlist": 2}  # 1 would be EXACT
     assert kinds.build_parameters("EXACT", 17_125) == {"nlist": 1}
-    assert kinds.search_parameters("HNSW", k=10) == {"ef": 64}
+    assert kinds.search_parameters("HNSW", k=10) == {"ef": 256}
     assert kinds.search_parameters("HNSW", k=100) == {"ef": 400}
     assert kinds.search_parameters("IVF_FLAT", 10, nlist=128) == {"nprobe": 16}
     assert kinds.search_parameters("IVF_FLAT", 10, nlist=128, everywhere=True) == {"nprobe": 128}
@@ -609,7 +609,7 @@ def mounted(tmp_path):
 def test_a_full_disk_is_told_and_loses_nothing(here, mounted, reopened):
     disk = mounted("size=6m")
     here = replace(here, milvus_uri=str(disk / "milvus.db"))
-    pictures, values = some_pictures(6000), clustered(6000)
+    pictures, values = some_pictures(3500), clustered(3500)
     index = Index(NAME, here)
     index.sync(pictures[:500], values[:500], progress=False)
     with pytest.raises(MilvusError, match="disk is full"):
@@ -621,10 +621,10 @@ def test_a_full_disk_is_told_and_loses_nothing(here, mounted, reopened):
         assert index.count() >= 500
     with index:
         index.sync(pictures, values, progress=False)
-        assert index.count() == 6000
+        assert index.count() == 3500
         assert ids(index.search(values[4], 9)) == nearest(values, values[4], 9)
     with Index(NAME, here) as index:
-        assert (index.count(), index.missing) == (6000, 0)
+        assert (index.count(), index.missing) == (3500, 0)
 
 
 def test_a_read_only_folder_is_told(here, mounted):
