@@ -387,9 +387,13 @@ def test_no_source_is_sent_and_no_code_can_be_run(page, voila):
 
 
 def test_notebook_04_runs_and_searches_in_jupyterlab_light_and_dark(room, chromium):
-    environ = database(room, "lab")
-    log = room[0] / "lab.log"
-    with kit.jupyter(kit.ROOT / "notebooks", log, environ) as address:
+    folder = room[0] / "lab"
+    environ = database(room, "lab") | {
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),  # the dark theme is not for us
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+    }
+    shutil.copy(kit.ROOT / "notebooks" / "04_search_by_image.ipynb", folder)  # the lab saves
+    with kit.jupyter(folder, room[0] / "lab.log", environ) as address:
         page = kit.visit(chromium, f"{address}/lab/tree/04_search_by_image.ipynb?reset", 1440, 1000)
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=SLOW)
         page.get_by_role("menuitem", name="Run", exact=True).click()
