@@ -52,7 +52,7 @@ def open_engine(pooling="max", precision="float32", settings=None):
     from helpers import dataset
 
     data = dataset.load(settings)
-    extractor = VGG16(pooling=pooling, precision=precision, settings=settings)
+    extractor = VGG16(pooling, precision, settings=settings, pictures=data.pictures)
     vectors = extractor.extract(data.pictures, data.name)
     index = Index(extractor.name, settings=settings)
     index.sync(data.pictures, vectors)
