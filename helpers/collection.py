@@ -48,16 +48,16 @@ class Collection:
         """
         if self.client is None:
             raise MilvusError("This index is closed. Open it again with Index(…).")
-        call = getattr(self.client, method)
+        function = getattr(self.client, method)
         options.setdefault("timeout", PATIENCE)
         try:
             try:
-                return call(*arguments, **options)
+                return milvus.call(function, *arguments, **options)
             except Exception as error:
                 if "load" not in str(error):
                     raise
-                self.client.load_collection(self.name, timeout=PATIENCE)
-                return call(*arguments, **options)
+                milvus.call(self.client.load_collection, self.name, timeout=PATIENCE)
+                return milvus.call(function, *arguments, **options)
         except Exception as error:
             raise explain(error, doing, self.uri) from None
 
@@ -177,13 +177,12 @@ class Collection:
         wanted = kinds.build_parameters(kind, rows).get("nlist", 0)
         if max(wanted, buckets) > 2 * min(wanted, buckets):  # made for another number of rows
             self.build(kind, progress)
-        elif self.is_lite:
-            lite.wait_until_indexed(self.uri, self.name)
-        else:
+        elif not self.is_lite:
             self._wait_for_server(progress)
             self._leave_memory(written)
-        milvus.acknowledge(self.client, self.uri, self.name, rows)
-        self.missing = 0
+        elif not lite.wait_until_indexed(self.uri, self.name, PATIENCE):
+            raise _too_slow()
+        milvus.acknowledge(self.client, self.uri, self.name, rows + self.missing)
 
     def _flush(self):
         """Turn the log of what was written into data files, which get an index.
@@ -205,10 +204,7 @@ class Collection:
                 if state["state"] == "Finished" and not state["pending_index_rows"]:
                     return
                 time.sleep(0.2)
-        raise MilvusError(
-            f"The server has not built the index within {PATIENCE} seconds. "
-            "Choose another kind of index, such as EXACT, or look into the server's log."
-        )
+        raise _too_slow()
 
     def _leave_memory(self, written):
         """Make a server search the index now, and no longer the copy of the rows in its memory.
@@ -243,9 +239,9 @@ class Collection:
     def _all(self, fields):
         """Yield all rows; a server gives no more than 16,384 at a time."""
         pages = self.ask("read", "query_iterator", self.name, batch_size=8000, **fields)
-        while page := pages.next():
+        while page := milvus.call(pages.next):
             yield from page
-        pages.close()
+        milvus.call(pages.close)
 
     def write(self, rows, progress=False):
         """Upsert rows in batches; each batch is safe once its call returns."""
@@ -282,3 +278,11 @@ def _check_kind(kind, is_lite):
     if kind is not None and (kind not in kinds.KINDS or (is_lite and kind in kinds.SERVER_ONLY)):
         there = [k for k in kinds.KINDS if not (is_lite and k in kinds.SERVER_ONLY)]
         raise MilvusError(f"There is no {kind} index here. Choose one of {', '.join(there)}.")
+
+
+def _too_slow():
+    """Return the error for an index that does not get finished."""
+    return MilvusError(
+        f"Milvus has not built the index within {PATIENCE} seconds; all rows are written. "
+        "Open the index again later, or choose another kind, such as EXACT."
+    )

@@ -9,7 +9,10 @@ import logging
 import os
 import re
 import socket
+import threading
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -27,6 +30,23 @@ def is_lite(uri):
     return "://" not in uri
 
 
+def call(function, *arguments, **options):
+    """Return `function(…)`, run where Ctrl-C cannot reach it.
+
+    Ctrl-C strikes the main thread. In the midst of gRPC it leaves a lock closed, and each later
+    call hangs; so gRPC works in a thread of its own, where a call that has begun is also finished.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return function(*arguments, **options)
+    return _hand().submit(function, *arguments, **options).result()
+
+
+@cache
+def _hand():
+    """Return the one thread that works for the main thread, one call after the other."""
+    return ThreadPoolExecutor(1, thread_name_prefix="milvus")
+
+
 def connect(uri, token="", timeout=10):
     """Return a MilvusClient for a Milvus Lite path (`….db`) or a server (`http://host:port`).
 
@@ -36,7 +56,9 @@ def connect(uri, token="", timeout=10):
 
     for name in (pymilvus.__name__, "milvus_lite"):  # our errors say it without their tracebacks
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    return lite.open_client(uri) if is_lite(uri) else _open_server(uri, token, timeout)
+    if is_lite(uri):
+        return call(lite.open_client, uri)
+    return call(_open_server, uri, token, timeout)
 
 
 def close(client, uri):
@@ -55,14 +77,14 @@ def acknowledged(client, uri, name):
     """Return how many rows the collection is known to have had, 0 where nobody noted it."""
     if is_lite(uri):
         return int(_receipts(uri).get(name, 0))
-    properties = client.describe_collection(name).get("properties") or {}
+    properties = call(client.describe_collection, name).get("properties") or {}
     return int(dict(properties).get(PROPERTY, 0))
 
 
 def acknowledge(client, uri, name, count):
     """Note that the collection has `count` rows."""
     if not is_lite(uri):
-        client.alter_collection_properties(name, {PROPERTY: str(count)})
+        call(client.alter_collection_properties, name, {PROPERTY: str(count)})
         return
     path, temporary = Path(uri) / RECEIPTS, Path(uri) / (RECEIPTS + ".part")
     temporary.write_text(json.dumps(_receipts(uri) | {name: count}))

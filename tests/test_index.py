@@ -443,7 +443,8 @@ def test_kill_9_while_writing_loses_nothing_that_was_acknowledged(here, batches)
         )
 
 
-def test_ctrl_c_keeps_what_was_written_and_the_index_usable(here):
+@pytest.mark.parametrize("moment", [0, 0.01, 0.02, 0.03, 0.05])
+def test_ctrl_c_keeps_what_was_written_and_the_index_usable(here, moment):
     writing = (
         SLOWLY
         + """
@@ -458,6 +459,7 @@ except KeyboardInterrupt:
     other = child(writing, here)
     for _ in range(3):
         assert other.stdout.readline() == "50\n"
+    time.sleep(moment)  # in the midst of a call, mostly
     other.send_signal(signal.SIGINT)
     out, _ = other.communicate(timeout=60)
     kept = next(line for line in out.splitlines() if line.startswith("kept")).split()
@@ -475,6 +477,10 @@ def test_a_lost_file_is_told_and_sync_mends_it(here):
         index = Index(NAME, here)
     with index:
         assert index.missing == 500
+        index.upsert(some_pictures(901)[900:], clustered(1), progress=False)
+    with pytest.warns(RowsMissing, match="holds 401 rows, but 901 were confirmed"):
+        index = Index(NAME, here)  # adding one must not make it forget the 500
+    with index:
         assert index.sync(pictures, values, progress=False).written == 900
         assert (index.count(), index.missing) == (900, 0)
     with Index(NAME, here) as index:
