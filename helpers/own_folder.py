@@ -40,7 +40,7 @@ class OwnFolder:
         """Add the pictures of the folder at `text`; asking again while it runs does nothing."""
         if not self._loading:
             self._loading, self._stop = True, False
-            self.worker.submit(lambda: self._load(text))
+            self.worker.submit(lambda: self._load(text), "load")
 
     def stop(self):
         """Stop after the current picture; what is in the index stays."""
@@ -49,7 +49,7 @@ class OwnFolder:
     def remove(self, folder=None):
         """Take one folder out of the index, or all of them; the files are not touched."""
         if not self._loading:
-            self.worker.submit(lambda: self._remove(folder))
+            self.worker.submit(lambda: self._remove(folder), f"remove {folder}")
 
     def vectors(self, engine):
         """Return {id: vector} of all own pictures in the index of `engine`."""

@@ -21,17 +21,18 @@ class Views:
 
     def large(self, picture_id):
         """Show one indexed picture large, with its annotated boxes."""
-        self.worker.submit(lambda: self._large(picture_id))
+        self.worker.submit(lambda: self._large(picture_id), "large")
 
     def why(self, picture_id):
         """Show where the query and an indexed picture resemble each other."""
         self.session.publish("why", {"id": picture_id, "busy": True})
-        self.worker.submit(lambda: self._guarded(self._why, picture_id))
+        self.worker.submit(lambda: self._guarded(self._why, picture_id), "why")
 
     def groups(self, floor):
         """Show the groups of pictures whose similarity is at least `floor`, 0.8 to 1."""
+        floor = max(0.8, min(1.0, float(floor)))
         self.session.publish("groups", {"busy": True})
-        self.worker.submit(lambda: self._groups(max(0.8, min(1.0, float(floor)))))
+        self.worker.submit(lambda: self._groups(floor), "groups")
 
     def _large(self, picture_id):
         path, labels = self.session.locate(picture_id)

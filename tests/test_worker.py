@@ -25,6 +25,18 @@ def test_a_new_request_replaces_the_one_that_waits():
     assert done == ["first", "fourth"]
 
 
+def test_lanes_do_not_replace_each_other():
+    done, started, gate = [], threading.Event(), threading.Event()
+    worker = Worker("test", done.append)
+    worker.submit(lambda: (started.set(), gate.wait(5)))
+    assert started.wait(5)
+    for name, lane in (("a1", "a"), ("b1", "b"), ("a2", "a")):
+        worker.submit(lambda name=name: done.append(name), lane)
+    gate.set()
+    worker.wait(5)
+    assert done == ["b1", "a2"]
+
+
 def test_an_error_is_told_and_the_worker_lives_on():
     errors, done = [], []
     worker = Worker("test", errors.append)
