@@ -13,8 +13,6 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import nbformat
-
 ROOT = Path(__file__).resolve().parent.parent
 SCREENS = ROOT / "build" / "screens"
 FLAGS = [
@@ -27,11 +25,6 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
 ]
-CELL = """import os
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-from helpers.engine import open_engine
-from helpers.widgets import SearchApp
-SearchApp(open_engine(){roots})"""
 
 
 def chromium():
@@ -45,15 +38,6 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def write_page(path, roots=None):
-    """Write a notebook of one cell that shows the search page; return its path."""
-    text = CELL.format(roots="" if roots is None else f", roots={[str(r) for r in roots]!r}")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text, id="page")])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, path)
-    return path
 
 
 @contextlib.contextmanager
