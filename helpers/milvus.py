@@ -52,13 +52,27 @@ def connect(uri, token="", timeout=10):
 
     Raises MilvusError, saying what is wrong and what to do, when there is none to be had.
     """
-    import pymilvus
-
-    for name in (pymilvus.__name__, "milvus_lite"):  # our errors say it without their tracebacks
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    pymilvus()
     if is_lite(uri):
         return call(lite.open_client, uri)
     return call(_open_server, uri, token, timeout)
+
+
+@cache
+def pymilvus():
+    """Return pymilvus, imported so that it keeps quiet; our errors say it without tracebacks.
+
+    It reads MILVUS_URI while it is imported, and fails when that names a file, which ours may.
+    """
+    uri = os.environ.pop("MILVUS_URI", None)
+    try:
+        import pymilvus
+    finally:
+        if uri is not None:
+            os.environ["MILVUS_URI"] = uri
+    for name in ("pymilvus", "milvus_lite"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return pymilvus
 
 
 def close(client, uri):
