@@ -5,6 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 OUT ?= build/kit
 VOC ?= 2000
+HEAVY := server or browser or kit
 DEV := .venv/.ready-dev
 
 # A workshop kit replaces the package index, too.
@@ -25,8 +26,8 @@ run: $(READY)  ## execute every notebook without a browser, into build/
 	$(BIN)/python -m helpers.run
 
 test: $(DEV)  ## unit tests, then the slow ones, then every notebook through nbval
-	$(BIN)/python -m pytest -m "not slow and not server and not browser and not kit" tests
-	$(BIN)/python -m pytest -m "slow and not server and not browser and not kit" tests
+	$(BIN)/python -m pytest -m "not ($(HEAVY) or slow or weights)" tests
+	$(BIN)/python -m pytest -m "(slow or weights) and not ($(HEAVY))" tests
 	BOOTCAMP_DATASET=sample BOOTCAMP_DATA=build/test-data $(BIN)/python -m pytest \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks
 

@@ -8,6 +8,8 @@ from nbclient.exceptions import CellExecutionError
 
 from helpers import run
 
+pytestmark = pytest.mark.slow  # each starts kernels
+
 
 def notebook(tmp_path, *sources, tags=()):
     made = nbformat.v4.new_notebook()
