@@ -17,12 +17,11 @@ PRECISIONS = ("float32", "bfloat16", "int8")
 
 RATES = {
     "float32": {"avx512f": 3.1, "avx2": 1.5, "": 0.7},
-    "bfloat16": {"amx_bf16": 28, "avx512_bf16": 6.4},
-    "int8": {"amx_int8": 38, "avx512_vnni": 11, "avx_vnni": 7, "i8mm": 7, "asimddp": 4},
+    "bfloat16": {"amx_bf16": 34, "avx512_bf16": 6.4},
+    "int8": {"amx_int8": 43, "avx512_vnni": 11, "avx_vnni": 7, "i8mm": 7, "asimddp": 4},
 }
 """Pictures a second and core, decoding included, by the feature that makes it so. Those of AVX-512
-were measured, those of AMX too but for the decoding, which is allowed for; the others are cautious
-guesses. bench/extract.py measures your machine."""
+and AMX were measured; the others are cautious guesses. bench/extract.py measures your machine."""
 
 CALIBRATION_SECONDS = 35
 """What int8 costs once for a data set, before its first picture."""
