@@ -1,7 +1,7 @@
 """The search page: one widget for notebook 04 and for Voila, and a figure where neither runs.
 
-Notebook 04 teaches the search itself; `session.py` does it for a visitor, and this class only
-carries messages between it and the browser, where the files in `app/` draw the page.
+Notebook 04 teaches the search itself; `page/session.py` does it for a visitor, and this class only
+carries messages between it and the browser, where the files in `page/browser/` draw the page.
 """
 
 import functools
@@ -10,9 +10,9 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from helpers.session import Session
+from helpers.page.session import Session
 
-APP = Path(__file__).parent / "app"
+BROWSER = Path(__file__).parent / "page" / "browser"
 SCRIPTS = ("dom", "query", "region", "controls", "gallery", "dialogs", "folder", "groups", "main")
 
 
@@ -38,8 +38,8 @@ class SearchApp(anywidget.AnyWidget):
 
     def __init__(self, *engines, roots=None):
         """Open a session on `engines`, show some pictures to click on, and listen."""
-        script = "\n".join((APP / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
-        super().__init__(_esm=script, _css=(APP / "app.css").read_text("utf-8"))
+        script = "\n".join((BROWSER / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+        super().__init__(_esm=script, _css=(BROWSER / "app.css").read_text("utf-8"))
         self.session = Session(list(engines), functools.partial(setattr, self), roots)
         self.session.suggest()
         self.on_msg(self._receive)

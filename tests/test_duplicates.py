@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from helpers import duplicates
+from helpers.page import duplicates
 
 
 def unit(rows):

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from helpers.filters import Labels
-from helpers.query import Options, Query, checked, checked_region
+from helpers.page.query import Options, Query, checked, checked_region
 
 
 def test_options_are_forced_into_their_ranges():

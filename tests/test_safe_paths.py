@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from helpers.safe_paths import PathError, complete, default_roots, is_inside, resolve_inside
+from helpers.page.safe_paths import PathError, complete, default_roots, is_inside, resolve_inside
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from helpers import safe_url
-from helpers.safe_url import UrlError, fetch, is_public
+from helpers.page import safe_url
+from helpers.page.safe_url import UrlError, fetch, is_public
 
 
 class Answers(BaseHTTPRequestHandler):

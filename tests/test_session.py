@@ -6,8 +6,8 @@ import threading
 import app_kit
 import pytest
 
+from helpers.page.session import Session
 from helpers.pictures import Picture
-from helpers.session import Session
 
 pytestmark = pytest.mark.weights
 

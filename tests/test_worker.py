@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from helpers.worker import Worker
+from helpers.page.worker import Worker
 
 
 def test_a_new_request_replaces_the_one_that_waits():

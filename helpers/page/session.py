@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers import safe_url, thumbs
-from helpers.own_folder import OwnFolder
-from helpers.query import Options, Query, checked, checked_region
-from helpers.safe_paths import PathError, default_roots, is_inside, resolve_inside
-from helpers.views import Views
-from helpers.worker import Worker
+from helpers.page import safe_url, thumbs
+from helpers.page.own_folder import OwnFolder
+from helpers.page.query import Options, Query, checked, checked_region
+from helpers.page.safe_paths import PathError, default_roots, is_inside, resolve_inside
+from helpers.page.views import Views
+from helpers.page.worker import Worker
 
 log = logging.getLogger(__name__)
 

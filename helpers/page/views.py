@@ -5,8 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from helpers import duplicates, thumbs
-from helpers.safe_paths import PathError
+from helpers.page import duplicates, thumbs
+from helpers.page.safe_paths import PathError
 
 MAX_GROUPS, MAX_MEMBERS = 40, 24
 

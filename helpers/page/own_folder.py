@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from helpers.page.safe_paths import PathError, complete, is_inside, resolve_inside
 from helpers.pictures import SUFFIXES, Ledger, Picture, PictureError, open_picture
-from helpers.safe_paths import PathError, complete, is_inside, resolve_inside
 
 BATCH = 16  # pictures that reach the index at once: one upsert a picture would be slow
 SHOWN = 200  # rows of the ledger that the page shows
