@@ -1,9 +1,11 @@
 """The project's own promises: pins that agree, imports that cost nothing, a README that is true."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from graphlib import TopologicalSorter
 
 import yaml
 
@@ -64,3 +66,27 @@ def test_readme_names_every_notebook_and_dependency():
 def test_helpers_are_short_enough_to_read_aloud():
     for path in (ROOT / "helpers").rglob("*.py"):
         assert len(path.read_text().splitlines()) <= 300, path
+
+
+def test_readme_names_every_helper():
+    readme = (ROOT / "README.md").read_text()
+    for path in (ROOT / "helpers").glob("*.py"):
+        assert path.stem == "__init__" or f"`{path.stem}`" in readme, path.stem
+
+
+def test_no_helper_imports_upward():
+    """Whichever way one follows the imports, one never comes back: nothing depends on itself."""
+    folder = ROOT / "helpers"
+    names = {path.stem: path for path in folder.rglob("*.py") if path.stem != "__init__"}
+    graph = {name: imported(path) & names.keys() for name, path in names.items()}
+    assert sum(map(len, graph.values())) > 50
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def imported(path):
+    """Return the last part of everything that the file imports from helpers, at any depth."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("helpers"):
+            found |= {node.module.split(".")[-1], *(alias.name for alias in node.names)}
+    return found - {"helpers", "page"}
