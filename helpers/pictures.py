@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from helpers.errors import PlainError
+
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 2 * 89_478_485
 """A picture above this many pixels (178,956,970) is refused: unpacked it would fill the memory."""
@@ -112,8 +114,12 @@ class Ledger:
         return path
 
 
-class PictureError(ValueError):
-    """A file that is no usable picture; its text is the reason in plain words."""
+class PictureError(PlainError, ValueError):
+    """A file that is no usable picture; its text is the reason in plain words, for the ledger."""
+
+    def _render_traceback_(self):
+        """Return what a notebook shows: the reason, and what to do."""
+        return [f"This picture cannot be used: {self}. Choose a .jpg or .png that opens elsewhere."]
 
 
 def open_picture(source, size=None):

@@ -370,3 +370,10 @@ def test_the_ledger_counts_shows_and_writes(tmp_path):
     assert rows[0] == ["path", "reason", "used"] and len(rows) == 32
     assert rows[-1] == ['odd "name", ä.jpg', "no annotation; it stays", "yes"]
     assert ledger.reasons() == {"it is empty (0 bytes)": 30, "no annotation; it stays": 1}
+
+
+def test_a_notebook_shows_a_sentence_and_what_to_do_but_no_traceback():
+    with pytest.raises(PictureError) as caught:
+        open_picture(b"no picture at all")
+    shown = "\n".join(caught.value._render_traceback_())
+    assert "it is not a picture" in shown and "Choose a .jpg or .png" in shown

@@ -71,7 +71,9 @@ def test_a_malformed_message_becomes_a_sentence(app, engine, message):
 
 
 def test_the_page_is_made_of_text_that_cannot_run(engine):
-    script = "".join((widgets.BROWSER / f"{name}.js").read_text("utf-8") for name in widgets.SCRIPTS)
+    script = "".join(
+        (widgets.BROWSER / f"{name}.js").read_text("utf-8") for name in widgets.SCRIPTS
+    )
     for door in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
         assert door not in script
     assert sorted(path.stem for path in widgets.BROWSER.glob("*.js")) == sorted(widgets.SCRIPTS)
