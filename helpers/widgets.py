@@ -13,7 +13,9 @@ import traitlets
 from helpers.page.session import Session
 
 BROWSER = Path(__file__).parent / "page" / "browser"
-SCRIPTS = ("dom", "query", "region", "controls", "gallery", "dialogs", "folder", "groups", "main")
+SCRIPTS = (
+    "dom", "line", "query", "region", "controls", "gallery", "dialogs", "folder", "groups", "main",
+)  # fmt: skip
 
 
 class SearchApp(anywidget.AnyWidget):
@@ -49,8 +51,9 @@ class SearchApp(anywidget.AnyWidget):
         return "SearchApp: the search page. Without widgets, use widgets.search(engine, picture)."
 
     def _receive(self, _widget, message, buffers):
-        """Do what the page asks for; whatever is malformed is told to the visitor, not raised."""
+        """Acknowledge what the page asks for and do it; what is malformed is told, not raised."""
         try:
+            self.send({"heard": message.get("number")})  # silence means that this kernel is gone
             perform(self.session, message, buffers)
         except Exception as error:
             self.session.failed(error)
@@ -73,6 +76,7 @@ def perform(session, message, buffers=()):
         "load": lambda: session.folder.load(str(message["text"])),
         "stop": session.folder.stop,
         "take out": lambda: session.folder.remove(message.get("folder")),
+        "ping": lambda: None,  # the acknowledgement is the answer
     }
     return actions[message["do"]]()
 

@@ -1,12 +1,14 @@
 """What is searched with and how: the query picture, its region, and the options around it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import Image
 
 from helpers.filters import Labels
 
 MAX_K = 100
+SAME = 0.9999  # the same pixels score 1 but for rounding; a re-saved JPEG scores less
 SMALLEST = 0.02  # a region's width and height, as a part of the picture
 
 
@@ -67,3 +69,13 @@ def checked_region(region):
     left, top, right, bottom = (max(0.0, min(1.0, float(value))) for value in region)
     left, top = min(left, 1 - SMALLEST), min(top, 1 - SMALLEST)
     return left, top, max(right, left + SMALLEST), max(bottom, top + SMALLEST)
+
+
+def twin(query, shown):
+    """Return the name of the shown hit that the network cannot tell from `query`, or "".
+
+    A picture that was picked from the index, or a region, has none.
+    """
+    foreign = not query.id and query.region is None
+    same = foreign and shown and shown[0]["score"] >= SAME
+    return Path(shown[0]["path"]).name if same else ""

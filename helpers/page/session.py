@@ -17,7 +17,7 @@ import numpy as np
 
 from helpers.page import safe_url, thumbs
 from helpers.page.own_folder import OwnFolder
-from helpers.page.query import Options, Query, checked, checked_region
+from helpers.page.query import Options, Query, checked, checked_region, twin
 from helpers.page.safe_paths import PathError, default_roots, is_inside, resolve_inside
 from helpers.page.views import Views
 from helpers.page.worker import Worker
@@ -130,7 +130,7 @@ class Session:
         clock.append(time.perf_counter())
         embed, search, draw = (b - a for a, b in itertools.pairwise(clock))
         times = {"decode": decode, "embed": embed, "search": search, "draw": draw}
-        self.publish("results", self._results_view(shown, times))
+        self.publish("results", self._results_view(shown, times) | {"twin": twin(query, shown)})
         return self.publish("status", {})
 
     def _vector(self, query, engine):

@@ -2,7 +2,7 @@
 
 /** Return the tab for the visitor's own pictures. */
 function folderTab(app) {
-  const note = h("p", { class: "ris-hint" }, "Its pictures join the index while you search. Nothing is copied, and removing a folder leaves the files where they are.");
+  const note = h("p", { class: "ris-hint" }, "Its pictures join the index while you search. Nothing is copied, and removing a folder again leaves its files and the data set as they are.");
   const progress = h("div", { class: "ris-progress" });
   const folders = h("div", { class: "ris-folders" });
   const ledger = h("div", { class: "ris-ledger" });
@@ -51,15 +51,19 @@ function folderList(app, state) {
   const row = ([path, size]) => h("li", { class: "ris-split" },
     h("span", { class: "ris-name" }, h("strong", { title: path }, path.split(/[\\/]/).pop()), h("span", {}, `${plural(size, "picture")}  ·  ${path}`)),
     loading ? null : button("Remove this folder", () => app.send({ do: "take out", folder: path }), "ris-small"));
-  return [h("ul", {}, folders.map(row)), loading ? "" : clearAll(app)];
+  return [h("ul", {}, folders.map(row)), loading ? "" : removeAll(app)];
 }
 
-/** Return the button that takes everything out, after asking. */
-function clearAll(app) {
-  const ask = button("Clear all", () => row.replaceChildren(...sure), "ris-small");
-  const sure = [h("span", { role: "alert" }, "Take all your folders out of the index?"),
-    button("Yes, clear all", () => app.send({ do: "take out" }), "ris-small ris-danger"),
-    button("Keep them", () => row.replaceChildren(ask), "ris-small")];
+/** Return the button that takes every own folder out, after asking; the keyboard's focus follows. */
+function removeAll(app) {
+  const change = (parts, focused) => {
+    row.replaceChildren(...parts);
+    focused.focus();
+  };
+  const ask = button("Remove all my folders", () => change(sure, keep), "ris-small");
+  const keep = button("Keep them", () => change([ask], ask), "ris-small");
+  const sure = [h("span", { role: "alert" }, "Take all your folders out of the index? The data set and your files stay."),
+    button("Yes, remove them", () => app.send({ do: "take out" }), "ris-small ris-danger"), keep];
   const row = h("div", { class: "ris-actions" }, ask);
   return row;
 }

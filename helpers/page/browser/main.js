@@ -11,12 +11,17 @@ function shared(model) {
   const watched = ["facts", "query", "results", "status", "samples", "large", "why", "folder", "places", "groups"];
   const handlers = watched.map((name) => [`change:${name}`, changed(name)]);
   handlers.forEach(([event, handler]) => model.on(event, handler));
+  const line = lineTo(model);
   return {
     on,
     get: (name) => model.get(name),
-    send: (message, buffers = []) => model.send(message, undefined, buffers),
+    send: line.send,
+    notice: line.notice,
     say: (status) => (listeners.status || []).forEach((action) => action(status)),
-    leave: () => handlers.forEach(([event, handler]) => model.off(event, handler)),
+    leave: () => {
+      handlers.forEach(([event, handler]) => model.off(event, handler));
+      line.leave();
+    },
   };
 }
 
@@ -61,7 +66,7 @@ function render({ model, el }) {
   app.on("facts", (facts) => (total.textContent = plural(facts.count, "picture") + " in the index"));
   // JupyterLab's one-letter commands must not fire while somebody types here.
   const page = h("div", { class: "ris", "data-lm-suppress-shortcuts": "true" }, bar,
-    h("header", { class: "ris-split" }, tabs(panels), total), panels.map(([, panel]) => panel), dialog);
+    h("header", { class: "ris-split" }, tabs(panels), total), app.notice, panels.map(([, panel]) => panel), dialog);
   el.append(page);
   return () => {
     app.leave();

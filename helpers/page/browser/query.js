@@ -28,13 +28,17 @@ async function shrunk(file) {
 function queryPanel(app) {
   const empty = chooser(app);
   const chosen = h("div", { class: "ris-chosen" });
+  const twin = h("p", { class: "ris-good", role: "status" });
   const error = h("p", { class: "ris-error", role: "alert" });
   const panel = h("section", { class: "ris-query", "aria-label": "Query picture" });
-  panel.append(h("h2", {}, "Your picture"), chosen, error, empty);
+  panel.append(h("h2", {}, "Your picture"), chosen, twin, error, empty);
   app.on("query", (query) => {
     release(chosen);
     chosen.replaceChildren(...(query.picture ? queryPicture(app, query) : []));
     empty.classList.toggle("ris-compact", Boolean(query.picture));
+  });
+  app.on("results", (results) => {
+    twin.textContent = results.twin ? `This picture is in the index: ${results.twin}` : "";
   });
   app.on("status", (status) => {
     error.textContent = status.error || "";
