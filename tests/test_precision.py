@@ -118,8 +118,9 @@ def test_fewer_bits_find_the_same_pictures(exact, photographs, tmp_path, shared_
     found = {}
     for bits in precision.PRECISIONS:
         made = VGG16(precision=bits, settings=shared_settings, pictures=photographs, progress=False)
-        made.settings = replace(shared_settings, data=tmp_path)
-        found[bits] = made.extract(photographs, "voc", progress=False).values
+        if bits != "float32":  # those are what test_engine has extracted, or will find here
+            made.settings = replace(shared_settings, data=tmp_path)
+        found[bits] = made.extract(photographs, "voc2012-subset", progress=False).values
     p_at_10, mean_ap = scores(found["float32"], photographs)
     assert p_at_10 >= 0.88 and mean_ap >= 0.70
     for bits, least in (("bfloat16", 0.9995), ("int8", 0.99)):
