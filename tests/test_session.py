@@ -1,10 +1,12 @@
 """What a visitor does, without a browser: real pictures, the real network, a real index."""
 
+import io
 import shutil
 import threading
 
 import app_kit
 import pytest
+from PIL import Image
 
 from helpers.page.session import Session
 from helpers.pictures import Picture
@@ -71,9 +73,29 @@ def test_an_uploaded_picture_finds_itself(visit, pictures):
     visit.session.wait()
     assert visit.ids()[0] == pictures[7].id and len(visit.ids()) == 12
     assert visit.shown["results"]["hits"][0]["score"] == pytest.approx(1, abs=1e-3)
+    assert visit.shown["results"]["twin"] == pictures[7].path.name
+    assert not any(hit["same"] for hit in visit.shown["results"]["hits"])  # labels are unknown
     assert visit.shown["query"]["name"] == "holiday.jpg"
     assert visit.shown["query"]["size"] == [pictures[7].width, pictures[7].height]
     assert set(visit.shown["results"]["ms"]) == {"decode", "embed", "search", "draw"}
+
+
+def test_only_a_picture_that_is_in_the_index_is_said_to_be(visit, pictures):
+    image = Image.open(pictures[7].path)
+    out = io.BytesIO()
+    image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(out, "JPEG", quality=60)
+    visit.session.upload(out.getvalue(), "mirrored.jpg")
+    visit.session.wait()
+    assert visit.shown["results"]["hits"][0]["score"] < 0.9999
+    assert visit.shown["results"]["twin"] == ""
+    visit.session.pick(pictures[7].id)  # its labels say it already
+    visit.session.wait()
+    assert visit.shown["results"]["twin"] == ""
+    visit.session.upload(pictures[7].path.read_bytes(), "part.jpg")
+    visit.session.wait()
+    visit.session.part([0, 0, 0.5, 0.5])
+    visit.session.wait()
+    assert visit.shown["results"]["twin"] == ""
 
 
 def test_a_broken_file_gets_a_sentence_and_the_last_results_stay(visit, pictures):
@@ -199,6 +221,20 @@ def test_a_folder_is_loaded_with_a_ledger_and_only_once(visit, mine, engines):
     visit.session.folder.remove(str(mine))
     visit.session.wait()
     assert engines[0].index.count() == before and (mine / "cut.jpg").exists()
+
+
+def test_nothing_a_visitor_removes_takes_the_data_sets_own_pictures(visit, engines, pictures):
+    index, ids = engines[0].index, {picture.id for picture in pictures}
+    theirs = str(pictures[0].path.parent)
+    visit.session.roots = (pictures[0].path.parent,)
+    visit.session.folder.load(theirs)  # the data set's folder, as if it were the visitor's
+    visit.session.wait()
+    assert index.count() > len(ids)
+    for folder in ("", "own", "/", pictures[0].id, str(pictures[0].path), theirs, None):
+        visit.session.folder.remove(folder)
+        visit.session.wait()
+        assert all(index.get(one) for one in ids) and ids <= set(engines[0].pictures)
+    assert index.count() == len(ids) and pictures[0].path.exists()
 
 
 def test_own_pictures_are_found_looked_at_and_near_duplicates(visit, mine, pictures):

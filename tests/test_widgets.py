@@ -45,6 +45,14 @@ def test_a_browser_message_is_answered_in_the_traits(app, engine):
     assert app.get_state(["results"])["results"] is not None
 
 
+def test_every_message_is_acknowledged_even_a_malformed_one(app, monkeypatch):
+    answers = []
+    monkeypatch.setattr(app, "send", answers.append)
+    for number, message in enumerate(({"do": "ping"}, {"do": "nothing"}, {"do": "suggest"})):
+        receive(app, message | {"number": number})
+    assert answers == [{"heard": 0}, {"heard": 1}, {"heard": 2}]
+
+
 @pytest.mark.parametrize(
     "message",
     [
