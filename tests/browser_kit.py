@@ -1,6 +1,7 @@
 """A real JupyterLab, Voila and Chromium, for the browser tests and for bench/app.py."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -13,7 +14,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import nbformat
+import psutil
+
 ROOT = Path(__file__).resolve().parent.parent
+RAISED = "--config=jupyter_server_config.json"  # Jupyter does not look for it in this folder
 SCREENS = ROOT / "build" / "screens"
 FLAGS = [
     "--headless",
@@ -44,7 +49,7 @@ def free_port():
 def serving(command, port, path, log, environ=None, seconds=60):
     """Run a server's `command` in the project's root until `path` answers; yield its address.
 
-    The root matters: Jupyter and Voila read the upload limit from the configuration there.
+    The root matters: the configuration that raises the upload limit lies there.
     """
     with Path(log).open("w") as out:
         server = subprocess.Popen(
@@ -83,15 +88,45 @@ def voila(notebook, log, environ=None):
     return serving(command, port, "/static/", log, environ)
 
 
-def jupyter(folder, log, environ=None):
+def jupyter(folder, log, environ=None, options=(RAISED,)):
     """Serve `folder` with JupyterLab, without a token because it is on loopback for a minute."""
     port = free_port()
     command = [
         "jupyterlab", str(folder), "--no-browser", "--allow-root", "--ip=127.0.0.1",
         f"--port={port}", "--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True",
-        "--ServerApp.port_retries=0",
+        "--ServerApp.port_retries=0", *options,
     ]  # fmt: skip
-    return serving(command, port, "/api", log, environ)
+    own = {
+        "JUPYTERLAB_SETTINGS_DIR": str(_quiet(folder)),  # the dark theme is not for the user
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+    }
+    return serving(command, port, "/api", log, own | (environ or {}))
+
+
+def _quiet(folder):
+    """Return a folder of JupyterLab settings in which it asks nobody about news."""
+    name = Path("settings") / "@jupyterlab" / "apputils-extension"
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    settings = json.dumps({"fetchNews": "false", "checkForUpdates": False})
+    (folder / name / "notification.jupyterlab-settings").write_text(settings)
+    return folder / "settings"
+
+
+def notebook(path, *cells):
+    """Write a notebook of code `cells` to `path` and return it."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, path)
+    return path
+
+
+def kill_kernel(kernel):
+    """Kill the process of the kernel with this id, a child of a server that `serving` started."""
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any(kernel in part for part in process.cmdline()):
+                return process.kill()
+    raise RuntimeError(f"No process of ours runs the kernel {kernel}.")
 
 
 @contextlib.contextmanager

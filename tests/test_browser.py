@@ -1,10 +1,12 @@
 """The search page in a real Chromium: served by Voila, and in JupyterLab's notebook 04."""
 
+import itertools
 import re
 import shutil
 import urllib.error
 import urllib.request
 import uuid
+from collections import Counter
 from dataclasses import replace
 
 import app_kit
@@ -130,6 +132,8 @@ def test_an_uploaded_photo_finds_itself_first(page, room):
     assert float(page.locator(".ris-score").first.inner_text()) > 0.99
     assert page.locator(".ris-query strong").inner_text() == picture.path.name
     assert f"{picture.width} × {picture.height}" in page.locator(".ris-query").inner_text()
+    page.get_by_text(f"This picture is in the index: {picture.path.name}").wait_for()
+    assert page.locator(".ris-same").count() == 0  # a file comes without labels to compare
     steps = re.findall(r"(\w+) \d+ ms", page.locator(".ris-times").inner_text())
     assert steps == ["decode", "embed", "search", "draw"]
     kit.shoot(page, "voila-results")
@@ -158,29 +162,54 @@ def test_the_slider_changes_how_many_are_shown(page):
     assert page.locator(".ris-results h2").inner_text().startswith("12 most similar of")
 
 
-def test_a_class_filter_and_a_floor_are_obeyed(page):
+def labels_until(page, condition, *values):
+    """Return the labels of each card, once `condition(each card's labels)` holds for all."""
+    page.wait_for_function(
+        "([condition, values]) => [...document.querySelectorAll('.ris-labels')].every("
+        "e => new Function('labels', 'values', `return ${condition}`)"
+        "(e.textContent.split(', '), values))",
+        arg=[condition, list(values)],
+    )
+    return [text.split(", ") for text in page.locator(".ris-labels").all_inner_texts()]
+
+
+def test_a_class_filter_and_a_floor_are_obeyed(page, room):
+    pairs = Counter(pair for p in room[1] for pair in itertools.combinations(p.labels, 2))
+    (one, other), together = pairs.most_common(1)[0]
+    chip = lambda name: page.locator(".ris-chip").get_by_text(name, exact=True)  # noqa: E731
     pick(page)
-    chip = page.locator(".ris-chip").first
-    label = chip.inner_text()
-    chip.click()
-    page.wait_for_function(
-        "label => [...document.querySelectorAll('.ris-labels')]"
-        ".every(e => e.textContent.split(', ').includes(label))",
-        arg=label,
-    )
+    page.get_by_label("How many").fill("48")
+    chip(one).click()
+    chip(other).click()
+    either = labels_until(page, "values.some(v => labels.includes(v))", one, other)
+    assert len(either) > together
+    page.get_by_text("all of", exact=True).click()
+    both = labels_until(page, "values.every(v => labels.includes(v))", one, other)
+    assert len(both) in (together, together - 1)  # the query itself is left out
+    kit.shoot(page, "voila-all-of")
     page.get_by_text("none of", exact=True).click()
-    page.wait_for_function(
-        "label => [...document.querySelectorAll('.ris-labels')]"
-        ".every(e => !e.textContent.split(', ').includes(label))",
-        arg=label,
-    )
+    labels_until(page, "!values.some(v => labels.includes(v))", one, other)
     page.get_by_role("button", name="Clear", exact=True).click()
+    page.get_by_label("How many").fill("12")
     page.get_by_label("Lowest score").fill("1")
     page.get_by_text("No picture passes").wait_for()
     kit.shoot(page, "voila-nothing-passes")
     page.get_by_text("any of", exact=True).click()
     page.get_by_label("Lowest score").fill("0")
     page.wait_for_selector(".ris-card")
+
+
+def test_labels_that_are_cut_off_can_be_read_in_full(page):
+    pick(page)
+    page.get_by_label("How many").fill("40")
+    page.wait_for_function("document.querySelectorAll('.ris-card').length === 40")
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('.ris-labels')]
+        .filter(e => e.scrollWidth > e.clientWidth).map(e => [e.textContent, e.title,
+          e.closest('.ris-card').querySelector('img').alt])"""
+    )
+    page.get_by_label("How many").fill("12")
+    assert cut and all(text == title and text in alt for text, title, alt in cut)
 
 
 def test_a_dragged_region_is_searched_with_and_the_whole_comes_back(page, room):
@@ -290,10 +319,13 @@ def test_a_folder_is_loaded_with_progress_and_ledger_and_removed(page, room):
     assert page.locator(".ris-group").count() >= 10
     kit.shoot(page, "voila-near-duplicates")
     page.get_by_role("tab", name="Your folder").click()
-    page.get_by_role("button", name="Clear all").click()
+    page.get_by_role("button", name="Remove all my folders").click()
+    page.get_by_text("The data set and your files stay.").wait_for()
+    kit.shoot(page, "voila-folder-sure")
     page.get_by_role("button", name="Keep them").click()
-    page.get_by_role("button", name="Clear all").click()
-    page.get_by_role("button", name="Yes, clear all").click()
+    assert page.locator(".ris-total").inner_text() == f"{PICTURES + 12} pictures in the index"
+    page.get_by_role("button", name="Remove all my folders").press("Enter")
+    page.get_by_role("button", name="Yes, remove them").click()
     page.get_by_text("Removed from the index.").wait_for()
     assert page.locator(".ris-total").inner_text() == f"{PICTURES} pictures in the index"
 
@@ -386,41 +418,165 @@ def test_no_source_is_sent_and_no_code_can_be_run(page, voila):
             urllib.request.urlopen(voila + path)
 
 
-def test_notebook_04_runs_and_searches_in_jupyterlab_light_and_dark(room, chromium):
+@pytest.fixture(scope="module")
+def pair(room, chromium):
+    """The page over two embeddings, max and avg, in a Voila of its own."""
+    book = kit.notebook(
+        room[0] / "pair.ipynb",
+        "from helpers.engine import open_engine\nfrom helpers.widgets import SearchApp",
+        "SearchApp(open_engine('max'), open_engine('avg'))",
+    )
+    with kit.voila(book, room[0] / "pair.log", database(room, "pair")) as address:
+        page = kit.visit(chromium, address)
+        page.wait_for_selector(".ris-strip img", timeout=SLOW)
+        yield page
+        page.close()
+
+
+def scores(page):
+    return page.locator(".ris-score").all_inner_texts()
+
+
+def test_another_embedding_gives_other_results(pair):
+    pick(pair)
+    before = scores(pair)
+    choice = pair.get_by_label("Embedding")
+    assert choice.locator("option").count() == 2
+    for name, same in (("vgg16-conv5-avg-224", False), ("vgg16-conv5-max-224", True)):
+        drawn = pair.locator(".ris-grid").get_attribute("data-drawn")
+        choice.select_option(name)
+        wait_for_gallery(pair, drawn)
+        assert (scores(pair) == before) is same
+    kit.shoot(pair, "voila-embeddings")
+    assert pair.errors == []
+
+
+def test_a_kernel_that_died_is_told_in_a_sentence(pair):
+    """This comes last on this page: nothing answers it any more."""
+    pick(pair)
+    notice = pair.locator(".ris-notice")
+    pair.wait_for_timeout(11_000)  # longer than the page's patience: it must not cry wolf
+    assert not notice.is_visible()
+    kernel = re.search(r'"kernelId":\s*"([^"]+)"', pair.content()).group(1)
+    kit.kill_kernel(kernel)
+    pair.get_by_label("How many").fill("5")
+    notice.get_by_text("does not answer. Reload the page").wait_for(timeout=20_000)
+    assert cards(pair).count() == 12
+    kit.shoot(pair, "voila-no-answer")
+
+
+@pytest.fixture(scope="module")
+def lab(room, chromium):
+    """Notebook 04 in JupyterLab, started with the project's configuration, all cells run."""
     folder = room[0] / "lab"
-    environ = database(room, "lab") | {
-        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),  # the dark theme is not for us
-        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
-    }
+    environ = database(room, "lab")
     shutil.copy(kit.ROOT / "notebooks" / "04_search_by_image.ipynb", folder)  # the lab saves
     with kit.jupyter(folder, room[0] / "lab.log", environ) as address:
-        page = kit.visit(chromium, f"{address}/lab/tree/04_search_by_image.ipynb?reset", 1440, 1000)
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=SLOW)
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        page = run_all(chromium, f"{address}/lab/tree/04_search_by_image.ipynb?reset")
         page.wait_for_selector(".ris-strip img", timeout=2 * SLOW)
-        upload(page, room[1][8].path)
-        assert first_hit(page) == room[1][8].id
-        box = page.get_by_label("Web address or path")
-        box.press_sequentially("dd a b")  # in command mode, "dd" deletes a cell
-        assert box.input_value() == "dd a b" and page.locator(".ris").count() == 1
-        page.locator(".ris").screenshot(path=kit.SCREENS / "lab-light.png")
-        page.evaluate(
-            "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
-        )
-        page.wait_for_function("document.body.dataset.jpThemeName === 'JupyterLab Dark'")
-        page.wait_for_timeout(1000)
-        ink, paper = page.eval_on_selector(
-            ".ris", "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
-        )
-        page.locator(".ris").screenshot(path=kit.SCREENS / "lab-dark.png")
-        assert brightness(ink) > 180 and brightness(paper) < 80
-        kernel = page.evaluate("async () => (await (await fetch('/api/kernels')).json())[0].id")
-        assert "execute_reply" in answers_to_code(page, kernel)  # here one may: the test can fail
-        assert page.errors == []
+        yield page
         page.close()
+
+
+def run_all(context, address):
+    """Open a notebook in JupyterLab, run all its cells and return the page."""
+    page = kit.visit(context, address, 1440, 1000)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=SLOW)
+    page.get_by_text(re.compile(r"\| Idle$")).wait_for(timeout=SLOW)  # before, it runs nothing
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    return page
+
+
+def test_notebook_04_searches_in_jupyterlab_light_and_dark(lab, room):
+    upload(lab, room[1][8].path)
+    assert first_hit(lab) == room[1][8].id
+    box = lab.get_by_label("Web address or path")
+    box.press_sequentially("dd a b")  # in command mode, "dd" deletes a cell
+    assert box.input_value() == "dd a b" and lab.locator(".ris").count() == 1
+    box.fill("")
+    lab.locator(".ris").screenshot(path=kit.SCREENS / "lab-light.png")
+    theme(lab, "JupyterLab Dark")
+    ink, paper = lab.eval_on_selector(
+        ".ris", "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+    )
+    lab.locator(".ris").screenshot(path=kit.SCREENS / "lab-dark.png")
+    assert brightness(ink) > 180 and brightness(paper) < 80
+    theme(lab, "JupyterLab Light")
+    kernel = lab.evaluate("async () => (await (await fetch('/api/kernels')).json())[0].id")
+    assert "execute_reply" in answers_to_code(lab, kernel)  # here one may: the test can fail
+    assert lab.errors == []
+
+
+def theme(page, name):
+    """Switch JupyterLab's theme and wait until it is drawn."""
+    page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
+    page.wait_for_function(f"document.body.dataset.jpThemeName === '{name}'")
+    page.wait_for_timeout(1000)
 
 
 def brightness(colour):
     """Return the mean of a CSS colour's red, green and blue, 0 to 255."""
     return sum(float(part) for part in re.findall(r"[\d.]+", colour)[:3]) / 3
+
+
+def large(picture, path, size=12_000_000):
+    """Write `picture` to `path`, made `size` bytes long by what follows the end of the JPEG."""
+    content = picture.path.read_bytes()
+    path.write_bytes(content + bytes(size - len(content)))
+    return path
+
+
+def choose_file(page, path):
+    """Choose a file in the ipywidgets FileUpload of a notebook."""
+    with page.expect_file_chooser() as chooser:
+        page.locator(".widget-upload").click()
+    chooser.value.set_files(str(path))
+
+
+def test_the_picker_of_notebook_04_shows_a_gallery_even_for_12_mb(lab, room, tmp_path):
+    old = 0
+    for path in (room[1][8].path, large(room[1][20], tmp_path / "large.jpg")):
+        choose_file(lab, path)
+        drawn = lab.wait_for_function(
+            "old => { const image = document.querySelector('.widget-output img');"
+            " return image && image.src.length !== old && image.src.length; }",
+            arg=old,
+        )
+        old = drawn.json_value()
+    gallery, button = lab.locator(".widget-output img"), lab.locator(".widget-upload")
+    assert gallery.bounding_box()["y"] > button.bounding_box()["y"] + 20
+    assert gallery.evaluate("e => e.naturalWidth") > 400
+    button.scroll_into_view_if_needed()
+    kit.shoot(lab, "lab-picker")
+    assert lab.errors == []
+
+
+@pytest.mark.parametrize("options", [(kit.RAISED,), ()], ids=["with", "without"])
+def test_only_the_projects_configuration_lets_12_mb_through(options, room, chromium, tmp_path):
+    """Jupyter has to be told of it when it starts; without it the upload is lost."""
+    kit.notebook(
+        tmp_path / "upload.ipynb",
+        "import ipywidgets\nupload, seen = ipywidgets.FileUpload(), ipywidgets.Label('ready')\n"
+        "def tell(change):\n    seen.value = f\"arrived: {len(upload.value[0]['content'])}\"\n"
+        "upload.observe(tell, 'value')\nipywidgets.VBox([upload, seen])",
+    )
+    with kit.jupyter(tmp_path, tmp_path / "lab.log", options=options) as address:
+        page = run_all(chromium, f"{address}/lab/tree/upload.ipynb?reset")
+        page.get_by_text("ready", exact=True).wait_for(timeout=SLOW)
+        choose_file(page, room[1][0].path)
+        page.get_by_text(f"arrived: {room[1][0].path.stat().st_size}").wait_for()
+        choose_file(page, large(room[1][0], tmp_path / "large.jpg"))
+        arrived = page.get_by_text("arrived: 12000000")
+        if options:
+            arrived.wait_for(timeout=20_000)
+        else:
+            page.wait_for_timeout(8000)
+            assert arrived.count() == 0
+        page.close()
+
+
+@pytest.mark.xfail(reason="known defect: `make lab` does not name the configuration", strict=False)
+def test_make_lab_names_the_configuration():
+    recipe = (kit.ROOT / "Makefile").read_text("utf-8")
+    assert f"jupyter lab {kit.RAISED} notebooks" in recipe
