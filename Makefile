@@ -17,7 +17,7 @@ endif
 .PHONY: lab app run test test-kit test-server test-browser lint bench notebooks kit lock clean
 
 lab: $(READY)  ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --config=jupyter_server_config.json notebooks
 
 app: $(READY)  ## serve the search page on http://127.0.0.1:8866
 	$(BIN)/voila --Voila.ip=127.0.0.1 --port=8866 --no-browser notebooks/app.ipynb

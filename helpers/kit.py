@@ -43,7 +43,7 @@ How to use it, in the bootcamp's own folder (copy that, too), with KIT for this 
   .venv/bin/python -m pip install --no-index --find-links KIT/wheels \\
       --require-hashes -r requirements.lock
   .venv/bin/python -m pip install --no-index --no-deps --no-build-isolation -e .
-  BOOTCAMP_KIT=KIT .venv/bin/jupyter lab notebooks
+  BOOTCAMP_KIT=KIT .venv/bin/jupyter lab --config=jupyter_server_config.json notebooks
 
 On Windows write .venv\\Scripts in place of .venv/bin, and `set BOOTCAMP_KIT=KIT` on a line before.
 With BOOTCAMP_KIT set no connection is opened for data. A file that was damaged on the way is

@@ -576,7 +576,6 @@ def test_only_the_projects_configuration_lets_12_mb_through(options, room, chrom
         page.close()
 
 
-@pytest.mark.xfail(reason="known defect: `make lab` does not name the configuration", strict=False)
 def test_make_lab_names_the_configuration():
     recipe = (kit.ROOT / "Makefile").read_text("utf-8")
     assert f"jupyter lab {kit.RAISED} notebooks" in recipe
