@@ -459,10 +459,19 @@ def test_a_kernel_that_died_is_told_in_a_sentence(pair):
     assert not notice.is_visible()
     kernel = re.search(r'"kernelId":\s*"([^"]+)"', pair.content()).group(1)
     kit.kill_kernel(kernel)
-    pair.get_by_label("How many").fill("5")
-    notice.get_by_text("does not answer. Reload the page").wait_for(timeout=20_000)
+    for value in range(5, 9):  # an impatient visitor must not put the answer off
+        pair.get_by_label("How many").fill(str(value))
+        pair.wait_for_timeout(3000)
+    notice.get_by_text("does not answer. Reload the page").wait_for(timeout=1000)
     assert cards(pair).count() == 12
+    box = notice.bounding_box()  # it must be seen wherever the page is scrolled to
+    assert 0 <= box["y"] < 100 and 0 <= box["x"] < box["x"] + box["width"] <= 1280
     kit.shoot(pair, "voila-no-answer")
+    pair.get_by_role("button", name="Why this one").first.click()
+    pair.get_by_role("dialog").get_by_text("One moment").wait_for()
+    over = "e => e.contains(document.elementFromPoint(640, e.getBoundingClientRect().y + 8))"
+    pair.wait_for_function(f"({over})(document.querySelector('.ris-notice'))", timeout=20_000)
+    kit.shoot(pair, "voila-no-answer-dialog")
 
 
 @pytest.fixture(scope="module")

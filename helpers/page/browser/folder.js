@@ -62,7 +62,7 @@ function removeAll(app) {
   };
   const ask = button("Remove all my folders", () => change(sure, keep), "ris-small");
   const keep = button("Keep them", () => change([ask], ask), "ris-small");
-  const sure = [h("span", { role: "alert" }, "Take all your folders out of the index? The data set and your files stay."),
+  const sure = [h("span", { class: "ris-ask", role: "alert" }, "Take all your folders out of the index? The data set and your files stay."),
     button("Yes, remove them", () => app.send({ do: "take out" }), "ris-small ris-danger"), keep];
   const row = h("div", { class: "ris-actions" }, ask);
   return row;
