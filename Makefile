@@ -23,7 +23,7 @@ app: $(READY)  ## serve the search page on http://127.0.0.1:8866
 	$(BIN)/voila --Voila.ip=127.0.0.1 --port=8866 --no-browser notebooks/app.ipynb
 
 run: $(READY)  ## execute every notebook without a browser, into build/
-	$(BIN)/python -m helpers.run
+	$(BIN)/python -m helpers.course.run_notebooks
 
 test: $(DEV)  ## unit tests, then the slow ones, then every notebook through nbval
 	$(BIN)/python -m pytest -m "not ($(HEAVY) or slow or weights)" tests
@@ -45,13 +45,13 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 
 notebooks: $(READY)  ## execute the notebooks on the sample and store their outputs
-	BOOTCAMP_DATASET=sample BOOTCAMP_DATA=build/notebook-data $(BIN)/python -m helpers.run --save
+	BOOTCAMP_DATASET=sample BOOTCAMP_DATA=build/notebook-data $(BIN)/python -m helpers.course.run_notebooks --save
 
 bench: $(DEV)  ## side-by-side measurements, each a table and a file in build/bench/
 	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
 kit: $(READY)  ## a folder for a USB stick that replaces the internet: make kit OUT=/media/usb VOC=2000
-	$(BIN)/python -m helpers.kit $(OUT) --voc $(VOC)
+	$(BIN)/python -m helpers.course.kit $(OUT) --voc $(VOC)
 
 lock:  ## write the lock files anew (needs uv)
 	.ci/lock

@@ -29,15 +29,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import browser_kit as kit  # noqa: E402
 
 from helpers import dataset, settings  # noqa: E402
+from helpers.dataset.pictures import Picture  # noqa: E402
 from helpers.features import VGG16  # noqa: E402
 from helpers.index import Index  # noqa: E402
-from helpers.pictures import Picture  # noqa: E402
 
 CELL = """from helpers import dataset
-from helpers.engine import Engine
+from helpers.search.engine import Engine
 from helpers.features import VGG16
 from helpers.index import Index
-from helpers.widgets import SearchApp
+from search_app.widget import SearchApp
 data = dataset.load(progress=False)
 extractor = VGG16(precision={precision!r}, pictures=data.pictures, progress=False)
 SearchApp(Engine(extractor, Index(extractor.name), data))"""

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers import dataset, metrics, settings
-from helpers.precision import PRECISIONS, choose, processor, tensorflow
+from helpers import dataset, settings
+from helpers.features.runtime import PRECISIONS, choose, processor, tensorflow
+from helpers.search import metrics
 
 WAYS = ("one_by_one", *PRECISIONS)
 SUBSET = settings.ROOT.parent / "shared" / "voc" / "voc2012-subset.tar"
@@ -95,7 +96,7 @@ def measure(wish):
 
 def one_by_one(some):
     """Return the rate of the original's way: Keras' loader and `predict`, a picture at a time."""
-    from helpers import weights
+    from helpers.features import weights
 
     keras = tensorflow().keras
     model = weights.apply(

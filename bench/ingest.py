@@ -20,8 +20,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from helpers import archive, stream, voc
-from helpers.checks import Checks
+from helpers.dataset import voc
+from helpers.dataset.decode_cache import Checks
+from helpers.fetch import archive, stream
 from helpers.settings import ROOT
 
 SUBSET = ROOT.parent / "shared" / "voc" / "voc2012-subset.tar"

@@ -23,11 +23,15 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from helpers import lite, settings  # noqa: E402
-from helpers.index import Index, Labels  # noqa: E402
-from helpers.metrics import recall_at_k  # noqa: E402
-from helpers.pictures import Picture  # noqa: E402
-from helpers.rows import rows  # noqa: E402
+from helpers import settings  # noqa: E402
+from helpers.dataset.pictures import Picture  # noqa: E402
+from helpers.index import (  # noqa: E402
+    Index,
+    Labels,
+    milvus_lite,
+)
+from helpers.index.schema import rows  # noqa: E402
+from helpers.search.metrics import recall_at_k  # noqa: E402
 
 NAME, K, MARK = "bench", 10, "car"
 LITE_KINDS = ("EXACT", "FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW")
@@ -175,7 +179,7 @@ def against_faiss(task):
 
 def against_milvus(name, task, here, kinds, pid="self"):
     """Measure Milvus at `here`: unflushed (Lite only), then with each kind of index."""
-    lines, where = [], Labels(any=MARK)
+    lines, label_filter = [], Labels(any=MARK)
     ids = lambda hits: [hit.id for hit in hits]  # noqa: E731
     with Index(NAME, here) as index:
         if pid == "self":
@@ -185,14 +189,14 @@ def against_milvus(name, task, here, kinds, pid="self"):
             index.drop()
     with Index(NAME, here) as index:
         load = timed(lambda: index.sync(task.pictures, task.values, progress=False))[1]
-        for kind in kinds:
-            build = timed(lambda kind=kind: index._collection.build(kind))[1]
-            line = measure(f"{name}, {kind}", task, lambda q: ids(index.search(q, K)),
+        for index_type in kinds:
+            build = timed(lambda index_type=index_type: index._collection.build(index_type))[1]
+            line = measure(f"{name}, {index_type}", task, lambda q: ids(index.search(q, K)),
                            lambda qs: index.search_many(qs, K),
-                           lambda q: ids(index.search(q, K, where)))  # fmt: skip
-            size = lite.size(here.milvus_uri, NAME) / 1e6 if pid == "self" else None
+                           lambda q: ids(index.search(q, K, label_filter)))  # fmt: skip
+            size = milvus_lite.size(here.milvus_uri, NAME) / 1e6 if pid == "self" else None
             line |= {"build": build, "megabytes": size, "memory": memory(pid)}
-            lines.append(line | ({"load": load} if kind == kinds[0] else {}))
+            lines.append(line | ({"load": load} if index_type == kinds[0] else {}))
         index.drop()
     return lines
 

@@ -1,1 +1,4 @@
-"""Plumbing for the bootcamp's notebooks; importing it loads nothing and touches no disk."""
+"""What the notebooks import: one folder per chapter, and imports that only ever point down.
+
+fetch -> dataset (01) -> features (02) -> index (03) -> search (04), and course around them all.
+"""

@@ -26,10 +26,10 @@ def read_json(path):
 
 
 @contextmanager
-def alone(path, tell=print):
+def file_lock(path, log=print):
     """Hold the lock file `path` while the block runs; wait while another process holds it.
 
-    The system lets go of the lock when its process ends, however it ends. `tell` gets one line
+    The system lets go of the lock when its process ends, however it ends. `log` gets one line
     when there is something to wait for.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ def alone(path, tell=print):
         waiting = False
         while not _locked(file):
             if not waiting:
-                tell("Another notebook is getting the pictures; waiting for it to finish.")
+                log("Another notebook is getting the pictures; waiting for it to finish.")
             waiting = True
             time.sleep(0.2)
         yield

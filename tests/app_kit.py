@@ -11,9 +11,9 @@ from vgg_kit import real
 
 from helpers import dataset
 from helpers import settings as _settings
-from helpers.engine import Engine
 from helpers.features import VGG16
 from helpers.index import Index
+from helpers.search.engine import Engine
 
 COUNT = 24
 

@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 
-from helpers.run import NOTEBOOKS, notebook_paths
+from helpers.course.run_notebooks import NOTEBOOKS, notebook_paths
 
 PATHS = notebook_paths()
 NOTEBOOK = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 
 import yaml
 
-from helpers.run import notebook_paths
+from helpers.course.run_notebooks import notebook_paths
 from helpers.settings import ROOT
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?: ; ([^\\]+?))? *\\?$", re.M)
@@ -41,7 +41,7 @@ def test_every_direct_dependency_is_locked_and_hashed():
 
 def test_imports_load_nothing_heavy_and_touch_no_disk(tmp_path):
     code = (
-        "import sys, helpers.settings, helpers.voc, helpers.index, helpers.metrics\n"
+        "import sys, helpers.settings, helpers.dataset.voc, helpers.index, helpers.search.metrics\n"
         "heavy = {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -48,7 +48,7 @@ def test_mirrors_are_parted_by_blanks():
 def test_importing_the_data_helpers_is_light_and_touches_no_disk(tmp_path):
     code = """
 import sys
-import helpers.settings, helpers.voc, helpers.pictures, helpers.dataset, helpers.download
+import helpers.settings, helpers.dataset.voc, helpers.dataset.pictures, helpers.fetch.download
 heavy = {"tensorflow", "matplotlib", "requests", "pymilvus", "pandas"} & set(sys.modules)
 print(sorted(heavy))
 """

@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 from PIL import Image
 
-from helpers.release import Release
+from helpers.dataset.voc2012 import Release
 
 ROOT = "VOCdevkit/VOC2012"
 CLASSES = ("cat", "dog", "person")

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 from conftest import require
 
-from helpers import weights
+from helpers.features import weights
 
 
 def real(settings):
@@ -93,7 +93,7 @@ def picture_of_noise(width=300, height=200, seed=0):
 
 def save(folder, name, seed):
     """Write a picture of noise and return it as a Picture."""
-    from helpers.pictures import Picture
+    from helpers.dataset.pictures import Picture
 
     path = folder / f"{name}.jpg"
     path.write_bytes(jpeg(picture_of_noise(90, 70, seed)))

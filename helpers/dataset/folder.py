@@ -1,0 +1,107 @@
+"""Any folder as a data set: its pictures in a fixed order, labelled by the folder they lie in."""
+
+import hashlib
+import os
+import stat
+import unicodedata
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from helpers.dataset.pictures import SUFFIXES, Ledger, Picture, PictureError, check, printable
+
+
+def read(folder, checked=check, progress=False):
+    """Return ([Picture], Ledger) of every picture in or under `folder`, ordered by id.
+
+    The id is the path relative to `folder`, with `/` on every system and composed accents (NFC),
+    so it is the same wherever the folder is copied. The label is the parent folder's name, none
+    for a picture that lies in `folder` itself. Hidden files and folders are passed over; any
+    other file that is not used is in the ledger. `checked(path)` returns (width, height) or
+    raises PictureError.
+    """
+    root, ledger, pictures = Path(folder), Ledger(), {}
+    files = sorted(walk(root, ledger), key=lambda path: _order(path, root))
+    for path in tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress):
+        try:
+            _refuse_by_name(path, root, pictures)
+            width, height = checked(path)
+        except PictureError as error:
+            ledger.add(_relative(path, root), str(error))
+            continue
+        except OSError as error:
+            ledger.add(_relative(path, root), f"it may not be read ({error.strerror})")
+            continue
+        name = _id(path, root)
+        label = unicodedata.normalize("NFC", path.parent.name)
+        labels = (label,) if path.parent != root else ()
+        pictures[name] = Picture(name, path, labels, (), width, height)
+    found = list(pictures.values())
+    _remark_copies(found, ledger)
+    return found, ledger
+
+
+def walk(root, ledger):
+    """Yield every file in or under `root` that is not hidden, following links, each folder once."""
+    seen = set()
+
+    def unreadable(error):
+        ledger.add(_relative(Path(error.filename), root), "this folder may not be read")
+
+    for place, folders, files in os.walk(root, followlinks=True, onerror=unreadable):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in seen:
+            ledger.add(_relative(Path(place), root), "this folder is linked and was read already")
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        # Sorted, so that of two links to one folder the same one counts everywhere.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place, name) for name in files if not name.startswith("."))
+
+
+def _refuse_by_name(path, root, taken):
+    """Raise PictureError when the name or the kind of file rules `path` out."""
+    try:
+        str(path.relative_to(root)).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise PictureError("its name is not valid UTF-8; rename it") from error
+    if path.is_symlink() and not path.exists():
+        raise PictureError("it is a broken link: what it points to is not there")
+    if path.suffix.lower() not in SUFFIXES:
+        raise PictureError(f"it does not end like a picture ({', '.join(SUFFIXES)})")
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise PictureError("it is no plain file but a pipe, a socket or a device")
+    if _id(path, root) in taken:
+        raise PictureError("its name differs from another's only in how accents are stored")
+
+
+def _remark_copies(pictures, ledger):
+    """Note in `ledger` each picture whose bytes are those of an earlier one; both stay."""
+    sizes = {}
+    for picture in pictures:
+        sizes.setdefault(picture.path.stat().st_size, []).append(picture)
+    for same in (group for group in sizes.values() if len(group) > 1):
+        first = {}
+        for picture in same:
+            with picture.path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+            if digest in first:
+                ledger.add(picture.id, f"it has the same content as {first[digest]}", used=True)
+            first.setdefault(digest, picture.id)
+
+
+def _id(path, root):
+    """Return `path` relative to `root` with `/` and composed accents."""
+    return unicodedata.normalize("NFC", path.relative_to(root).as_posix())
+
+
+def _relative(path, root):
+    """Return `path` relative to `root`, as text that can be printed."""
+    return printable(path.relative_to(root).as_posix())
+
+
+def _order(path, root):
+    """Return the key of the one order that every system agrees on."""
+    relative = path.relative_to(root).as_posix()
+    return unicodedata.normalize("NFC", relative), os.fsencode(relative)

@@ -1,0 +1,122 @@
+"""PASCAL VOC: its classes, its folders and its annotation files.
+
+M. Everingham, L. Van Gool, C. K. I. Williams, J. Winn, A. Zisserman: The PASCAL Visual Object
+Classes (VOC) Challenge, IJCV 88 (2010). Notebook 01 reads one annotation file in the open.
+"""
+
+from pathlib import Path
+
+from defusedxml import DefusedXmlException, ElementTree
+from tqdm.auto import tqdm
+
+from helpers.dataset.pictures import SUFFIXES, Box, Ledger, Picture, PictureError, check
+from helpers.errors import PlainError
+
+CLASSES = (
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
+    *("train", "tvmonitor"),
+)
+
+
+class VocError(PlainError, ValueError):
+    """A folder that is no PASCAL VOC, or not all of it."""
+
+
+class AnnotationError(ValueError):
+    """An annotation file that cannot be used; its text is the reason in plain words."""
+
+
+def find(folder):
+    """Return the folder with `JPEGImages` in or under `folder`, or None.
+
+    Understood are a year's folder (VOC2007, VOC2012), `VOCdevkit` around it, and a folder around
+    that. Of several years the latest is taken.
+    """
+    folder = Path(folder)
+    places = [folder]
+    for pattern in ("VOC20*", "VOCdevkit", "VOCdevkit/VOC20*"):
+        places += sorted(folder.glob(pattern), reverse=True)
+    return next((p for p in places if (p / "JPEGImages").is_dir()), None)
+
+
+def read(folder, checked=check, only=None, progress=False):
+    """Return ([Picture], Ledger) of the VOC `folder`, ordered by id, which is the file's stem.
+
+    A picture without a usable annotation stays, without labels, with a remark in the ledger.
+    `checked(path)` returns (width, height) or raises PictureError; `only` is a set of ids to keep
+    to. Raises VocError when there is no such folder.
+    """
+    root = find(folder)
+    if root is None:
+        raise VocError(f"{folder} holds no folder JPEGImages. Give a VOC2007 or VOC2012 folder.")
+    ledger, pictures = Ledger(), {}
+    files = [p for p in (root / "JPEGImages").iterdir() if only is None or p.stem in only]
+    files.sort(key=lambda path: (path.stem, path.name))
+    for path in tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress):
+        picture = _picture(path, root, checked, ledger, pictures)
+        if picture:
+            pictures[picture.id] = picture
+    return list(pictures.values()), ledger
+
+
+def annotation(path):
+    """Return the tuple of `Box` in the annotation file `path`, in the file's order.
+
+    Read with defusedxml: an entity or a document type is refused, never expanded. Parts of a
+    person (head, hand, foot) are not objects. Raises AnnotationError.
+    """
+    try:
+        root = ElementTree.parse(path, forbid_dtd=True).getroot()
+        boxes = tuple(_box(item) for item in root.findall("object"))
+    except FileNotFoundError as error:
+        raise AnnotationError("it has no annotation file") from error
+    except DefusedXmlException as error:
+        raise AnnotationError("its annotation defines entities, which is not safe") from error
+    except (OSError, ValueError, SyntaxError, LookupError, ArithmeticError) as error:
+        raise AnnotationError(f"its annotation cannot be read ({error})") from error
+    if not boxes:
+        raise AnnotationError("its annotation names no object")
+    return boxes
+
+
+def counts(pictures):
+    """Return {"pictures", "objects", "classes"} of a list of pictures."""
+    boxes = [box for picture in pictures for box in picture.boxes]
+    return {
+        "pictures": len(pictures),
+        "objects": len(boxes),
+        "classes": len({box.label for box in boxes}),
+    }
+
+
+def _picture(path, root, checked, ledger, taken):
+    """Return the Picture at `path` with what its annotation says, or None when it is unusable."""
+    if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+        return None
+    try:
+        if path.stem in taken:
+            raise PictureError(f"its id is taken by {taken[path.stem].path.name}")
+        width, height = checked(path)
+    except PictureError as error:
+        ledger.add(path.relative_to(root), str(error))
+        return None
+    try:
+        boxes = annotation(root / "Annotations" / f"{path.stem}.xml")
+    except AnnotationError as error:
+        ledger.add(path.relative_to(root), f"{error}; it stays, without labels", used=True)
+        boxes = ()
+    labels = tuple(sorted({box.label for box in boxes}))
+    return Picture(path.stem, path, labels, boxes, width, height)
+
+
+def _box(item):
+    """Return the Box of one `object` element; corners may be written as 12 or as 12.0."""
+    label = (item.findtext("name") or "").strip()
+    corners = [
+        round(float(item.findtext(f"bndbox/{k}", ""))) for k in ("xmin", "ymin", "xmax", "ymax")
+    ]
+    if not label or corners[0] > corners[2] or corners[1] > corners[3]:
+        raise ValueError("an object has no name, or its box ends before it begins")
+    flags = [item.findtext(k, "0").strip() == "1" for k in ("difficult", "truncated")]
+    return Box(label, *corners, *flags)

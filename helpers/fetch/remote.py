@@ -1,0 +1,188 @@
+"""A file opened at any byte, on the net or here: what a download and a stream have in common.
+
+The net's rules are those of RFC 9110, section 14 (Range requests) and 13.1.5 (If-Range).
+"""
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+CHUNK = 1 << 16
+ATTEMPTS = 3
+AGENT = "reverse-image-search-bootcamp"
+
+# How an exception of requests, urllib3, http.client, ssl or socket reads; what it means in plain
+# words; whether the same address deserves another try.
+FAULTS = (
+    ("NameResolution|getaddrinfo|Name or service|nodename", "its name is not known here", False),
+    ("ConnectTimeout", "it did not answer, as behind a firewall", False),
+    ("Timeout|timed out", "it was silent for {seconds:g} seconds", True),
+    ("[Rr]efused", "it refused the connection", False),
+    ("SSL|CERTIFICATE", "its certificate is not trusted here, as behind some proxies", False),
+    ("Proxy", "the proxy between here and there did not let it through", False),
+    ("MissingSchema|InvalidSchema|InvalidURL", "it is no address of the net", False),
+    ("TooManyRedirects", "it only sends on to other addresses", False),
+)
+
+
+class RemoteError(Exception):
+    """Why an address did not give what was asked, in plain words; `again` says if it may yet."""
+
+    def __init__(self, reason, again=False):
+        """Keep the `reason`; `again` is True where the same address deserves another try."""
+        super().__init__(reason)
+        self.again = again
+
+
+@dataclass
+class Body:
+    """The bytes of one file from `start` on.
+
+    `total` is the whole file's size (None when unknown), `version` what tells it from a changed
+    one ("" when unknown), `taken` how many bytes were read so far.
+    """
+
+    start: int
+    total: int | None
+    version: str
+    receive: object
+    close: object
+    taken: int = 0
+    rest: bytes = b""
+
+    def read(self, count):
+        """Return 1 to `count` bytes, none at the end; raise RemoteError when the line breaks."""
+        if not self.rest:
+            self.rest = self.receive(CHUNK)
+            self.taken += len(self.rest)
+        if not self.rest and self.total is not None and self.start + self.taken < self.total:
+            reason = f"the connection ended {self.total - self.start - self.taken:,} bytes early"
+            raise RemoteError(reason, again=True)
+        part, self.rest = self.rest[:count], self.rest[count:]
+        return part
+
+    def __enter__(self):
+        """Begin."""
+        return self
+
+    def __exit__(self, *error):
+        """Close the connection or the file, also in the middle."""
+        self.close()
+
+
+def open_at(source, start=0, version="", timeout=20):
+    """Return the `Body` of `source` (address or Path) from byte `start`, or from 0.
+
+    From 0 it is when the server ignores Range, or when the file is no longer the `version` that
+    the first bytes came from: look at `Body.start`. `timeout` is how many seconds the line may be
+    silent. Raises RemoteError.
+    """
+    if isinstance(source, Path):
+        return _open_file(source, start)
+    body = _open_address(source, start, version, timeout)
+    if body.start and version and body.version != version:
+        # A server that keeps Range but not If-Range would splice two files together.
+        body.close()
+        body = _open_address(source, 0, "", timeout)
+    return body
+
+
+def retry(step, reached, pause=1.0):
+    """Call `step` until it returns, and return its answer.
+
+    A RemoteError that allows another try is forgiven as long as `reached()` grows, and
+    `ATTEMPTS` times where it does not, with a pause (seconds) that doubles.
+    """
+    best, failures = reached(), 0
+    while True:
+        try:
+            return step()
+        except RemoteError as error:
+            failures = 0 if reached() > best else failures + 1
+            best = max(best, reached())
+            if not error.again or failures == ATTEMPTS:
+                raise
+            time.sleep(pause * 2**failures)
+
+
+def _open_file(path, start):
+    """Return the Body of a file on this machine."""
+    try:
+        file = path.open("rb")
+        file.seek(start)
+        status = path.stat()
+    except OSError as error:
+        raise RemoteError(f"it cannot be read here ({error.strerror})") from error
+    version = f"{status.st_size}-{status.st_mtime_ns}"
+    return Body(start, status.st_size, version, file.read, file.close)
+
+
+def _open_address(url, start, version, timeout):
+    """Return the Body that the server at `url` gives when asked for byte `start` and on."""
+    import requests  # 0.1 s, and most runs need no network
+
+    headers = {"Accept-Encoding": "identity", "User-Agent": AGENT}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+        headers |= {"If-Range": version} if version else {}
+    try:
+        answer = requests.get(
+            url, headers=headers, stream=True, timeout=(min(timeout, 10), timeout)
+        )
+    except requests.RequestException as error:
+        raise _broken(error, timeout) from error
+    try:
+        if start and answer.status_code == 416:
+            answer.close()
+            return _open_address(url, 0, "", timeout)
+        first, total = _range(answer, start)
+    except RemoteError:
+        answer.close()
+        raise
+    return Body(first, total, _version(answer), _receiver(answer, timeout), answer.close)
+
+
+def _range(answer, start):
+    """Return (first byte, size of the whole file) of `answer`; raise RemoteError if it is none."""
+    page = "html" in answer.headers.get("Content-Type", "")
+    if answer.status_code not in (200, 206):
+        also = ", with a web page such as a firewall shows" if page else ""
+        again = answer.status_code >= 500 or answer.status_code in (408, 429)
+        raise RemoteError(f"it answered {answer.status_code} {answer.reason}{also}", again)
+    if page:
+        raise RemoteError("it sent a web page instead of the file, as firewalls and log-ins do")
+    if answer.status_code == 200:
+        size = answer.headers.get("Content-Length", "")
+        return 0, int(size) if size.isdecimal() else None
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+    if not found or int(found[1]) != start:
+        raise RemoteError("it sent another part of the file than was asked for")
+    return start, int(found[2]) if found[2] != "*" else None
+
+
+def _version(answer):
+    """Return what If-Range may carry: a strong ETag, else the date of the last change, else ""."""
+    tag = answer.headers.get("ETag", "")
+    return tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
+
+
+def _receiver(answer, timeout):
+    """Return a function that gives the next bytes of `answer` as they come."""
+
+    def receive(count):
+        try:
+            return answer.raw.read1(count, decode_content=False)
+        except Exception as error:  # urllib3, http.client, ssl and socket each have their own
+            raise _broken(error, timeout) from error
+
+    return receive
+
+
+def _broken(error, timeout):
+    """Return the RemoteError for what went wrong on the line."""
+    text = f"{type(error).__name__}: {error}"
+    for pattern, reason, again in FAULTS:
+        if re.search(pattern, text):
+            return RemoteError(reason.format(seconds=timeout), again)
+    return RemoteError("the connection broke off", again=True)

@@ -1,0 +1,16 @@
+"""Notebook 03: embeddings go into a Milvus collection, and the nearest come back.
+
+In go `Picture`s and their vectors, (n, dim) float32 of unit norm; out come lists of
+`Hit(id, score, path, labels)`, best first. `MILVUS_URI` alone decides whether that is Milvus Lite
+in this process or a server elsewhere.
+"""
+
+from helpers.lazy import lazy_exports
+
+__all__, __getattr__, __dir__ = lazy_exports(
+    __name__,
+    errors=("MilvusError", "MissingRowsWarning"),
+    filters=("Labels",),
+    index=("Hit", "Index", "SyncResult"),
+    schema=("RowError",),
+)

@@ -1,0 +1,130 @@
+// The query: upload, drop, path or address, or one of the indexed pictures; then the picture itself.
+
+const LONGEST = 1600; // a longer side is shrunk before it travels: VGG16 looks at 224 pixels
+const SMALL_FILE = 1500000; // bytes that travel as they are
+
+/** Return the bytes to send for `file`: a large photo as a smaller JPEG, anything else as it is. */
+async function shrunk(file) {
+  if (file.size <= SMALL_FILE) return new Uint8Array(await file.arrayBuffer());
+  try {
+    const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+    const scale = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
+    const canvas = h("canvas", {
+      width: Math.round(bitmap.width * scale),
+      height: Math.round(bitmap.height * scale),
+    });
+    const context = canvas.getContext("2d");
+    context.fillStyle = "white";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch {
+    return new Uint8Array(await file.arrayBuffer()); // Python says what is wrong with it
+  }
+}
+
+/** Return the panel where a query is chosen and, once there is one, stays visible. */
+function queryPanel(app) {
+  const empty = chooser(app);
+  const chosen = h("div", { class: "ris-chosen" });
+  const identicalHit = h("p", { class: "ris-good", role: "status" });
+  const error = h("p", { class: "ris-error", role: "alert" });
+  const panel = h("section", { class: "ris-query", "aria-label": "Query picture" });
+  panel.append(h("h2", {}, "Your picture"), chosen, identicalHit, error, empty);
+  app.on("query", (query) => {
+    release(chosen);
+    chosen.replaceChildren(...(query.picture ? queryPicture(app, query) : []));
+    empty.classList.toggle("ris-compact", Boolean(query.picture));
+  });
+  app.on("results", (results) => {
+    identicalHit.textContent = results.identical_hit ? `This picture is in the index: ${results.identical_hit}` : "";
+  });
+  app.on("status", (status) => {
+    error.textContent = status.error || "";
+  });
+  acceptDrops(app, panel);
+  return panel;
+}
+
+/** Send one file from the computer, or say in place why not. */
+async function upload(app, file) {
+  const limit = app.get("facts").max_mb;
+  app.say({ busy: "Reading the picture" });
+  const bytes = await shrunk(file);
+  if (bytes.length > limit * 1e6)
+    return app.say({ error: `“${file.name}” is larger than ${limit} MB. Make it smaller.` });
+  return app.send({ do: "upload", name: file.name }, [bytes]);
+}
+
+/** Return the controls for choosing: file, path or address, and a strip of indexed pictures. */
+function chooser(app) {
+  const input = h("input", {
+    type: "file", accept: ".jpg,.jpeg,.png", class: "ris-file", "aria-label": "Choose a picture file",
+    onchange: () => {
+      if (input.files.length) upload(app, input.files[0]);
+      input.value = ""; // so that the same file can be chosen again
+    },
+  });
+  const limit = `JPEG or PNG. Large photos are made smaller here before they travel; at most ${app.get("facts").max_mb} MB.`;
+  const drop = h("label", { class: "ris-drop" }, input,
+    h("span", { class: "ris-drop-title" }, "Choose a picture"),
+    h("span", { class: "ris-drop-or" }, "or drop it here"),
+    h("span", { class: "ris-hint" }, limit));
+  return h("div", { class: "ris-chooser" }, drop, addressBox(app), suggestions(app));
+}
+
+/** Return the box for a path on this computer or an address on the web. */
+function addressBox(app) {
+  const id = newId("address");
+  const input = h("input", { id, type: "text", placeholder: "https://… or a path", spellcheck: "false", autocomplete: "off" });
+  const form = h("form", { class: "ris-row", onsubmit: (event) => {
+    event.preventDefault();
+    if (input.value.trim()) app.send({ do: "open", text: input.value });
+  } }, input, h("button", { class: "ris-button", type: "submit" }, "Search"));
+  return h("div", { class: "ris-field" }, h("label", { for: id }, "Web address or path"), form);
+}
+
+/** Return the strip of indexed pictures that can be clicked on. */
+function suggestions(app) {
+  const strip = h("div", { class: "ris-strip" });
+  app.on("samples", (samples) => {
+    release(strip);
+    strip.replaceChildren(...samples.map((sample) => h("button", {
+      type: "button", class: "ris-thumb", title: labelText(sample.labels),
+      onclick: () => app.send({ do: "pick", id: sample.id }),
+    }, h("img", { src: pictureUrl(sample.thumb), alt: `Search with ${sample.id}: ${labelText(sample.labels)}` }))));
+  });
+  const head = h("div", { class: "ris-split" }, h("span", { class: "ris-label" }, "Or one from the index"),
+    button("Show others", () => app.send({ do: "suggest" }), "ris-link"));
+  return h("div", { class: "ris-field" }, head, strip);
+}
+
+/** Return what is shown of the chosen query: picture with region, name, size, remove. */
+function queryPicture(app, query) {
+  const [width, height] = query.size;
+  const about = `${width} × ${height} pixels${query.labels.length ? ` · ${query.labels.join(", ")}` : ""}`;
+  const whole = button("Whole picture", () => app.send({ do: "part", region: null }), "ris-link");
+  const actions = h("div", { class: "ris-actions" }, button("Remove", () => app.send({ do: "remove" }), "ris-small", { "aria-label": "Remove the query picture" }));
+  const hint = query.region ? "Searching with this part." : "Drag a rectangle to search with a part.";
+  return [regionPicture(app, query),
+    h("div", { class: "ris-split" }, h("div", { class: "ris-name" }, h("strong", { title: query.name }, query.name), h("span", {}, about)), actions),
+    h("div", { class: "ris-split" }, h("p", { class: "ris-hint" }, hint), query.region ? whole : null)];
+}
+
+/** Let the whole panel take a file that is dropped on it. */
+function acceptDrops(app, panel) {
+  const mark = (on) => (event) => {
+    event.preventDefault();
+    event.stopPropagation(); // JupyterLab would take it for a cell or a new file
+    panel.classList.toggle("ris-over", on);
+  };
+  panel.addEventListener("dragenter", mark(true));
+  panel.addEventListener("dragover", mark(true));
+  panel.addEventListener("dragleave", mark(false));
+  panel.addEventListener("drop", (event) => {
+    mark(false)(event);
+    const [file] = event.dataTransfer.files;
+    if (file) upload(app, file);
+  });
+}

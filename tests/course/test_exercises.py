@@ -1,0 +1,59 @@
+"""The exercises' checks accept what is right, hint at what is wrong, and never raise."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+from helpers.course import exercises
+from helpers.dataset.pictures import Box, Picture
+from helpers.index import Hit
+
+PICTURES = [
+    Picture("a", Path("a.jpg"), ("dog", "person"), (Box("dog", 3, 4, 5, 9),)),
+    Picture("b", Path("b.jpg"), ("dog",)),
+    Picture("c", Path("c.jpg"), ("cat",)),
+]
+LABELS = [("cat",), ("cat",), ("dog",), ("bus",)]
+VECTORS = np.eye(4, 6, dtype=np.float32)
+VECTORS[2, 0] = 0.8  # dogs lie near cats
+
+
+@pytest.mark.parametrize(
+    ("check", "right", "wrong"),
+    [
+        (lambda answer: exercises.dog_and_person(answer, PICTURES), 1, 2),
+        (lambda answer: exercises.most_often_alone(answer, PICTURES), "cat", "dog"),
+        (lambda answer: exercises.swapped_channels(answer, 0.8), "a little", "nothing"),
+        (
+            lambda answer: exercises.closest_classes(answer, LABELS, VECTORS),
+            ["dog", "cat"],
+            ["bus"],
+        ),
+        (lambda answer: exercises.strongest_channel(answer, "bus", LABELS, VECTORS), 3, 0),
+        (lambda answer: exercises.enough_recall(answer, {1: 0.5, 4: 0.96, 8: 0.99}), 4, 8),
+        (lambda answer: exercises.fooled(answer, {"a": 0.1, "b": 0.9, "c": 1.0}), "a", "b"),
+    ],
+)
+def test_right_wrong_and_not_answered(check, right, wrong, capsys):
+    assert check(right) is True
+    assert "Right" in capsys.readouterr().out
+    for answer in (wrong, ..., None, "nonsense"):
+        assert check(answer) is False
+        assert "Hint" in capsys.readouterr().out
+
+
+def test_rectangles_count_pixels_from_zero():
+    good = [plt.Rectangle((2, 3), 3, 6)]
+    assert exercises.boxes_drawn(good, PICTURES[0])
+    assert not exercises.boxes_drawn([plt.Rectangle((3, 4), 2, 5)], PICTURES[0])
+    assert not exercises.boxes_drawn(..., PICTURES[0])
+
+
+def test_filter_must_hold_for_every_hit():
+    both = [Hit("a", 0.9, "a.jpg", ("person",)), Hit("b", 0.8, "b.jpg", ("dog", "person"))]
+    assert exercises.person_no_car(both)
+    assert not exercises.person_no_car([*both, Hit("c", 0.7, "c.jpg", ("car", "person"))])
+    assert not exercises.person_no_car([])
+    assert not exercises.person_no_car(...)

@@ -1,0 +1,73 @@
+"""Figures say what they show: titles, marks and colours, drawn from real files."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.course import plots
+from helpers.dataset.pictures import Box, Picture
+from helpers.index import Hit
+
+mpl.use("Agg")
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    found = {}
+    for name, labels in {"a": ("cat",), "b": ("cat", "dog"), "c": ("bus",)}.items():
+        path = tmp_path / f"{name}.png"
+        Image.new("RGB", (40, 30), "teal").save(path)
+        boxes = tuple(Box(label, 2, 3, 20, 25) for label in labels)
+        found[name] = Picture(name, path, labels, boxes, 40, 30)
+    return found
+
+
+def titles(figure):
+    return [axis.get_title() for axis in figure.axes]
+
+
+def frames(figure):
+    return [mpl.colors.to_hex(axis.spines["left"].get_edgecolor()).upper() for axis in figure.axes]
+
+
+def test_gallery_ranks_scores_and_judges(pictures):
+    hits = [Hit("b", 0.91, "", ("cat", "dog")), Hit("c", 0.5, "", ("bus",))]
+    figure = plots.gallery(pictures["a"].path, hits, pictures, title="Cats", wanted=("cat",))
+    assert titles(figure) == ["query\ncat", "✓ 1 · 0.910\ncat, dog", "✗ 2 · 0.500\nbus"]
+    assert frames(figure) == [plots.ACCENT, plots.GOOD, plots.BAD]
+    assert figure.get_suptitle() == "Cats"
+
+
+def test_gallery_without_labels_does_not_judge(pictures):
+    figure = plots.gallery(pictures["a"].path, [Hit("c", 0.5, "", ())], pictures)
+    assert titles(figure)[1].startswith("1 · 0.500")
+    assert frames(figure)[1] not in (plots.GOOD, plots.BAD)
+
+
+def test_boxes_are_drawn_where_they_are(pictures):
+    axis = plots.annotated([pictures["b"]]).axes[0]
+    drawn = [(p.get_x(), p.get_y(), p.get_width(), p.get_height()) for p in axis.patches]
+    assert drawn == [(1, 2, 19, 23)] * 2
+    assert [text.get_text() for text in axis.texts] == ["cat", "dog"]
+
+
+def test_bars_put_the_largest_on_top_and_show_chance():
+    axis = plots.bars({"bus": 0.25, "cat": 0.75}, "mean P@10", reference=0.5).axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["bus", "cat"]
+    assert axis.get_xlabel() == "mean P@10"
+    assert [list(line.get_xdata()) for line in axis.lines] == [[0.5, 0.5]]
+
+
+def test_every_other_figure_draws(pictures, tmp_path):
+    image = Image.open(pictures["a"].path)
+    drawn = [
+        plots.heat_map(np.eye(2), ["bus", "cat"], "Together", "pictures"),
+        plots.side_by_side([image, np.zeros((5, 5))], ["one", "two"]),
+        plots.feature_maps(np.random.default_rng(0).random((4, 4, 9)), [0, 8], "maps"),
+        plots.picture_map(np.eye(3)[:, :2], list(pictures.values()), "map"),
+        plots.overlays([(image, np.ones((7, 7)))], ["warm"]),
+    ]
+    for number, figure in enumerate(drawn):
+        figure.savefig(tmp_path / f"{number}.jpg", pil_kwargs={"quality": 82})
+        assert (tmp_path / f"{number}.jpg").stat().st_size > 1000

@@ -1,0 +1,53 @@
+"""The notebook runner: facts gathered, pages written, failures told, nothing stored by accident."""
+
+import json
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+from helpers.course import run_notebooks
+
+pytestmark = pytest.mark.slow  # each starts kernels
+
+
+def notebook(tmp_path, *sources, tags=()):
+    made = nbformat.v4.new_notebook()
+    made.cells = [nbformat.v4.new_code_cell(source, id=f"c{i}") for i, source in enumerate(sources)]
+    made.cells[-1].metadata["tags"] = list(tags)
+    path = tmp_path / "07_test_it.ipynb"
+    nbformat.write(made, path)
+    return path
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_notebooks, "BUILD", tmp_path / "build")
+    return tmp_path / "build"
+
+
+def test_facts_come_from_the_cell_that_is_tagged(tmp_path, build):
+    source = "import json; print(json.dumps({'map': 0.5}))"
+    done = run_notebooks.execute(notebook(tmp_path, "print('{}')", source, tags=["summary"]))
+    assert run_notebooks.measured(done) == {"map": 0.5}
+    assert "0.5" in (build / "07_test_it.html").read_text()
+
+
+def test_a_failing_cell_is_told_and_what_ran_is_kept(tmp_path, build):
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        run_notebooks.execute(notebook(tmp_path, "print('so far so good')", "1 / 0"))
+    assert "so far so good" in (build / "07_test_it.html").read_text()
+
+
+def test_main_runs_all_in_order_and_sums_up(tmp_path, build, monkeypatch, capsys):
+    monkeypatch.setattr(run_notebooks, "NOTEBOOKS", tmp_path)
+    path = notebook(tmp_path, 'print(\'{"dataset": "tiny"}\')', tags=["summary"])
+    before = path.read_bytes()
+    assert run_notebooks.main([]) == 0
+    summary = json.loads((build / "summary.json").read_text())
+    assert summary["dataset"] == "tiny" and summary["seconds"]["07_test_it"] >= 0
+    assert "07_test_it" in capsys.readouterr().out
+    assert path.read_bytes() == before
+    assert run_notebooks.main(["--save"]) == 0
+    saved = nbformat.read(path, as_version=4)
+    assert saved.cells[0].execution_count == 1 and "widgets" not in saved.metadata

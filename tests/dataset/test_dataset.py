@@ -1,0 +1,386 @@
+"""Which pictures a run works on, and that being killed at any moment costs nothing but time."""
+
+import csv
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tiny_voc
+from faulty_server import Server, drop, firewall, status
+
+from helpers import dataset
+from helpers.dataset import DatasetError, voc, voc2012
+from helpers.fetch.download import DownloadError, KitError
+from helpers.settings import SAMPLE, from_environment
+
+COUNT = 30
+ARCHIVE = tiny_voc.pack(tiny_voc.files(COUNT))
+OFFICIAL = tiny_voc.release(ARCHIVE, COUNT)
+
+
+def settings(tmp_path, wish, *mirrors, **more):
+    """Return settings for `wish` with data in `tmp_path` and `mirrors` in place of the public."""
+    found = from_environment({"BOOTCAMP_DATA": str(tmp_path / "data"), "BOOTCAMP_DATASET": wish})
+    return replace(found, voc_mirrors=tuple(mirrors), timeout=0.4, **more)
+
+
+def load(found):
+    """Load without bars, taking ARCHIVE for the official release."""
+    return dataset.load(found, progress=False, official=OFFICIAL)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Any attempt to open a connection or to look up a name fails the test."""
+
+    def refuse(*args, **kw):
+        pytest.fail(f"a connection was opened: {args}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def needs_sample():
+    if not (SAMPLE / "JPEGImages").exists():
+        pytest.skip("ABSENT: data/sample")
+
+
+# --- the full set ------------------------------------------------------------------------------
+
+
+def test_the_official_release_is_the_one_that_was_published():
+    official = voc2012.VOC2012
+    assert official.size == 1_999_639_040 and official.file == "VOCtrainval_11-May-2012.tar"
+    assert dict(official.digests)["md5"] == "6cd6e144f989b92b3379bac3b3de84fd"
+    assert dict(official.counts) == {
+        "pictures": 17_125,
+        "annotations": 17_125,
+        "objects": 40_138,
+        "classes": 20,
+    }
+    assert len(official.urls) == 4 and all(u.endswith(official.file) for u in official.urls)
+
+
+def test_the_full_set_is_fetched_verified_unpacked_and_then_left_alone(tmp_path):
+    with Server(ARCHIVE, [drop(40_000)]) as server:
+        found = load(settings(tmp_path, "voc", server.url))
+        assert found.name == "voc" and len(found.pictures) == COUNT and len(found.ledger) == 0
+        assert "fetched and verified" in found.why
+        assert len(server.requests) == 2 and not list((tmp_path / "data" / "downloads").iterdir())
+        again = load(settings(tmp_path, "voc", server.url))
+        assert again.pictures == found.pictures and "here already" in again.why
+        assert len(server.requests) == 2
+
+
+def test_a_full_set_that_lacks_something_is_refused(tmp_path):
+    with Server(ARCHIVE) as server:
+        found = load(settings(tmp_path, "voc", server.url))
+    (found.pictures[3].path.parents[1] / "Annotations" / f"{found.pictures[3].id}.xml").unlink()
+    with pytest.raises(voc.VocError, match="29 annotations, not 30"):
+        load(settings(tmp_path, "voc"))
+
+
+def test_the_disk_must_hold_archive_and_pictures(tmp_path, monkeypatch):
+    free = [2 * len(ARCHIVE) + (50 << 20) - 1]
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": free[0]}))
+    with Server(ARCHIVE) as server:
+        with pytest.raises(DownloadError, match="larger disk"):
+            load(settings(tmp_path, "voc", server.url))
+        assert server.requests == []
+        free[0] += 1
+        assert len(load(settings(tmp_path, "voc", server.url)).pictures) == COUNT
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_disk_that_fills_up_is_told_in_plain_words(tmp_path, monkeypatch):
+    (tmp_path / "data" / "datasets" / "voc-5" / "Annotations").mkdir(parents=True)
+    first = tmp_path / "data" / "datasets" / "voc-5" / "Annotations" / "2007_000001.xml.part"
+    first.symlink_to("/dev/full")
+    (tmp_path / "data" / "datasets" / "voc-5" / ".stream.json").write_text("{}")
+    monkeypatch.setattr("shutil.rmtree", lambda *a, **k: None)  # keeps the trap in place
+    with Server(ARCHIVE) as server, pytest.raises(DatasetError, match="No space left"):
+        load(settings(tmp_path, "voc:5", server.url))
+
+
+# --- the first N -------------------------------------------------------------------------------
+
+
+def test_the_first_n_are_streamed_once(tmp_path):
+    with Server(ARCHIVE) as server:
+        found = load(settings(tmp_path, "voc:10", server.url))
+        assert found.name == "voc-10" and len(found.pictures) == 10
+        assert "the first 10 pictures" in found.why and "MB of the archive's" in found.why
+        load(settings(tmp_path, "voc:10", server.url))
+        assert len(server.requests) == 1
+
+
+def test_a_larger_set_that_is_here_spares_the_network(tmp_path, no_network):
+    members = tiny_voc.files(COUNT)
+    random.Random(5).shuffle(members)
+    tar = tmp_path / "kit" / "voc" / "voc-20.tar"
+    kit = make_kit(tar, tiny_voc.pack(members))
+    first = load(settings(tmp_path, "voc:20", kit=kit))
+    order = [m[0][-15:-4] for m in members if "JPEGImages" in m[0]]
+    assert {p.id for p in first.pictures} == set(order[:20])
+    some = load(settings(tmp_path, "voc:7", offline=True))
+    assert some.name == "voc-7" and {p.id for p in some.pictures} == set(order[:7])
+    assert "part of voc-20" in some.why
+
+
+@pytest.mark.parametrize("wish", ["voc:0", "voc:", "voc:-3", "voc:many", "voc:1e3", "voc:9999999"])
+def test_a_wrong_number_is_told(tmp_path, wish):
+    with pytest.raises(DatasetError, match="write a number"):
+        load(settings(tmp_path, wish))
+
+
+# --- auto --------------------------------------------------------------------------------------
+
+
+def test_auto_streams_where_it_can_and_takes_what_is_here_after_that(tmp_path):
+    with Server(ARCHIVE) as server:
+        found = load(settings(tmp_path, "auto", server.url))
+        assert found.name == "voc-2000" and "because no other was here" in found.why
+        assert "30 is all that the archive has" in found.why
+    again = load(settings(tmp_path, "auto"))
+    assert again.pictures == found.pictures and "no larger set is here" in again.why
+    with Server(ARCHIVE) as server:
+        load(settings(tmp_path, "voc", server.url))
+    assert load(settings(tmp_path, "auto")).name == "voc"
+
+
+def test_auto_draws_on_the_sample_when_no_address_works_and_shows_one_table(tmp_path, capsys):
+    needs_sample()
+    with Server(ARCHIVE, [firewall(200)]) as one, Server(ARCHIVE, [status(404)]) as two:
+        found = dataset.load(settings(tmp_path, "auto", one.url, two.url))
+        shown = capsys.readouterr().out
+        assert shown.count(one.url) == shown.count(two.url) == 1
+    assert "web page" in shown and "404" in shown and "Traceback" not in shown
+    assert found.name == "sample" and "could not be fetched" in found.why
+    assert found.why.count(". ") == 0 and len(found.pictures) >= 200
+
+
+def test_offline_opens_no_connection(tmp_path, no_network):
+    for wish in ("voc", "voc:5"):
+        with pytest.raises(DownloadError, match="BOOTCAMP_OFFLINE=1"):
+            load(settings(tmp_path, wish, "http://127.0.0.1:9/a.tar", offline=True))
+    needs_sample()
+    found = load(settings(tmp_path, "auto", "http://127.0.0.1:9/a.tar", offline=True))
+    assert found.name == "sample" and "BOOTCAMP_OFFLINE=1" in found.why
+
+
+def test_an_error_is_shown_without_a_traceback_in_a_notebook(tmp_path):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    shell.user_ns["fail"] = lambda: load(settings(tmp_path, "voc:5", "http://127.0.0.1:9/a.tar"))
+    shown = []
+    shell._showtraceback = lambda kind, error, lines: shown.extend(lines)
+    shell.run_cell("fail()")
+    text = "\n".join(shown)
+    assert "refused the connection" in text and "Traceback" not in text and "File" not in text
+    InteractiveShell.clear_instance()
+
+
+# --- the kit -----------------------------------------------------------------------------------
+
+
+def make_kit(tar, content):
+    """Write `content` as `tar` of a kit with its checksums and return the kit's folder."""
+    tar.parent.mkdir(parents=True)
+    tar.write_bytes(content)
+    kit = tar.parents[1]
+    digest = hashlib.sha256(content).hexdigest()
+    (kit / "SHA256SUMS").write_text(f"{digest}  voc/{tar.name}\n")
+    return kit
+
+
+@pytest.mark.parametrize("name", ["voc-20.tar", OFFICIAL.file])
+def test_with_a_kit_everything_comes_from_it_and_nothing_from_the_net(tmp_path, name, no_network):
+    kit = make_kit(tmp_path / "kit" / "voc" / name, ARCHIVE)
+    found = load(settings(tmp_path, "auto", kit=kit))
+    assert found.name == ("voc" if name == OFFICIAL.file else "voc-20")
+    assert len(found.pictures) == (COUNT if name == OFFICIAL.file else 20)
+    assert "from the kit, verified" in found.why
+    assert (kit / "voc" / name).read_bytes() == ARCHIVE
+
+
+def test_a_damaged_or_empty_kit_is_refused_and_never_replaced_by_the_net(tmp_path, no_network):
+    kit = make_kit(tmp_path / "kit" / "voc" / "voc-20.tar", ARCHIVE)
+    (kit / "voc" / "voc-20.tar").write_bytes(ARCHIVE[:-1] + b"x")
+    with pytest.raises(KitError, match="damaged"):
+        load(settings(tmp_path, "auto", kit=kit))
+    (kit / "voc" / "voc-20.tar").unlink()
+    with pytest.raises(KitError, match="no PASCAL VOC archive"):
+        load(settings(tmp_path, "voc:5", kit=kit))
+    with pytest.raises(KitError, match=r"has no voc/voc\.tar"):
+        load(settings(tmp_path, "voc", kit=kit))
+
+
+# --- archives and folders ----------------------------------------------------------------------
+
+
+def test_an_archive_is_a_data_set_and_changes_with_the_file(tmp_path):
+    tar = tmp_path / "My pets!.tar"
+    tar.write_bytes(tiny_voc.pack([("pets/cats/1.jpg", tiny_voc.jpeg(1))]))
+    found = load(settings(tmp_path, str(tar)))
+    assert found.name == "my-pets" and found.pictures[0].labels == ("cats",)
+    tar.write_bytes(ARCHIVE)
+    assert [p.labels for p in load(settings(tmp_path, str(tar))).pictures][:2] == [
+        ("cat",),
+        ("dog",),
+    ]
+
+
+def test_two_folders_of_one_name_and_a_reserved_name_get_names_of_their_own(tmp_path):
+    names = []
+    for place in ("a/pets", "b/pets", "c/voc-2000", "d/sample", "a/pets"):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "1.jpg").write_bytes(tiny_voc.jpeg(1))
+        names.append(load(settings(tmp_path, str(tmp_path / place))).name)
+    assert names == ["pets", "pets-2", "voc-2000-2", "sample-2", "pets"]
+
+
+def test_the_ledger_is_written_as_csv(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "1.jpg").write_bytes(tiny_voc.jpeg(1))
+    (tmp_path / "own" / "2.jpg").write_bytes(b"")
+    found = load(settings(tmp_path, str(tmp_path / "own")))
+    with (tmp_path / "data" / "ledgers" / "own.csv").open(encoding="utf-8") as file:
+        assert list(csv.reader(file))[1:] == [["2.jpg", "it is empty (0 bytes)", "no"]]
+    assert len(found.ledger) == 1
+
+
+def test_nothing_usable_and_nothing_there_are_told(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "2.jpg").write_bytes(b"")
+    with pytest.raises(DatasetError, match="No picture could be used"):
+        load(settings(tmp_path, str(tmp_path / "own")))
+    (tmp_path / "pets.zip").write_bytes(b"PK")
+    with pytest.raises(DatasetError, match=r"no \.tar archive. Unpack it"):
+        load(settings(tmp_path, str(tmp_path / "pets.zip")))
+    with pytest.raises(DatasetError, match="no such folder or archive"):
+        load(settings(tmp_path, "pascal"))
+
+
+def test_a_check_is_remembered_until_the_file_changes_and_a_fault_is_not(tmp_path):
+    (tmp_path / "own").mkdir()
+    good, bad = tmp_path / "own" / "1.jpg", tmp_path / "own" / "2.jpg"
+    good.write_bytes(tiny_voc.jpeg(1))
+    bad.write_bytes(b"")
+    load(settings(tmp_path, str(good.parent)))
+    memory = tmp_path / "data" / "checks" / "own.json"
+    known = json.loads(memory.read_text())
+    assert list(known.values()) == [[48, 32]]
+    memory.write_text(json.dumps({key: [1, 2] for key in known}))
+    assert load(settings(tmp_path, str(good.parent))).pictures[0].width == 1
+    good.write_bytes(tiny_voc.jpeg(1, (64, 64)))
+    bad.write_bytes(tiny_voc.jpeg(2))
+    assert [p.width for p in load(settings(tmp_path, str(good.parent))).pictures] == [64, 48]
+
+
+# --- killed ------------------------------------------------------------------------------------
+
+RUN = """
+import json, sys, time
+sys.path.insert(0, sys.argv[1])
+import tiny_voc
+from dataclasses import replace
+from helpers import dataset, settings
+from helpers.fetch import archive
+from helpers.dataset.voc2012 import Release
+slow, save = float(sys.argv[2]), archive.save
+def save_slowly(*args):
+    time.sleep(slow)
+    save(*args)
+archive.save = save_slowly
+official = Release(**json.loads(sys.argv[3]))
+dataset.load(settings.from_environment(), progress=False, official=official)
+"""
+KILLED = tiny_voc.pack(tiny_voc.files(200))
+
+
+def start(tmp_path, wish, url, slow):
+    """Start a run in another process, unpacking a file every `slow` seconds."""
+    env = {
+        **os.environ,
+        "BOOTCAMP_DATA": str(tmp_path / "data"),
+        "BOOTCAMP_DATASET": wish,
+        "BOOTCAMP_VOC_MIRRORS": url,
+    }
+    official = json.dumps(vars(tiny_voc.release(KILLED, 200)))
+    command = [sys.executable, "-c", RUN, str(Path(__file__).parent), str(slow), official]
+    return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+
+
+def progress_of(tmp_path):
+    """Return a number that grows while a run downloads, streams and unpacks."""
+    files = [p for p in (tmp_path / "data").rglob("*") if p.is_file() and not p.is_symlink()]
+    sizes = 0
+    for path in files:
+        try:
+            sizes += path.stat().st_size
+        except FileNotFoundError:
+            continue  # it got its final name in between
+    return sizes
+
+
+def test_two_notebooks_at_once_fetch_it_once(tmp_path):
+    with Server(KILLED) as server:
+        both = [start(tmp_path, "voc:150", server.url, 0.002) for _ in range(2)]
+        assert [p.wait() for p in both] == [0, 0], [p.stderr.read() for p in both]
+        assert len(server.requests) == 1
+    assert_complete(tmp_path, "voc:150")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("wish", "step"), [("voc", 150_000), ("voc:150", 60_000)])
+def test_killed_at_twenty_random_moments_it_ends_complete_and_correct(tmp_path, wish, step):
+    """Up to `step` bytes further each time: it is hit while it downloads, streams and unpacks."""
+    rng, kills = random.Random(wish), 0
+    with Server(KILLED, rate=3_000_000) as server:
+        while kills < 20:
+            process = start(tmp_path, wish, server.url, 0.004)
+            aim = progress_of(tmp_path) + rng.random() * step
+            while process.poll() is None and progress_of(tmp_path) < aim:
+                time.sleep(0.002)
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+                kills += 1
+            assert process.wait() in (0, -signal.SIGKILL), process.stderr.read()
+            assert_nothing_wrong(tmp_path)
+            if process.returncode == 0:
+                assert_complete(tmp_path, wish)
+                shutil.rmtree(tmp_path / "data")
+        last = start(tmp_path, wish, server.url, 0)
+        assert last.wait() == 0, last.stderr.read()
+    assert_nothing_wrong(tmp_path)
+    assert_complete(tmp_path, wish)
+
+
+def assert_nothing_wrong(tmp_path):
+    """Assert that whatever has its final name is whole."""
+    content = {Path(path).name: data for path, data in tiny_voc.files(200)}
+    for path in (tmp_path / "data").rglob("*"):
+        if path.suffix in (".jpg", ".xml"):
+            assert path.read_bytes() == content[path.name]
+        if path.name == "voc.tar":
+            assert path.read_bytes() == KILLED
+
+
+def assert_complete(tmp_path, wish):
+    """Assert that all wanted pictures and annotations are here, and nothing half done."""
+    root = voc.find(tmp_path / "data" / "datasets" / wish.replace(":", "-"))
+    stems = {f"2007_{i:06}" for i in range(1, (200 if wish == "voc" else 150) + 1)}
+    for kind in ("JPEGImages", "Annotations"):
+        assert {path.stem for path in (root / kind).iterdir()} == stems
+    assert not list((tmp_path / "data").rglob("*.part"))

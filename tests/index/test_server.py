@@ -1,0 +1,258 @@
+"""The same calls on Milvus Lite and on a real Milvus server: only MILVUS_URI differs."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from milvus_server import TOKEN, Server, free_port, running_server  # noqa: F401
+from test_index import NAME, STRANGE, clustered, ids, nearest, some_pictures
+
+from helpers.dataset.pictures import Picture
+from helpers.index import Index, Labels, MilvusError, connection
+from helpers.index.schema import RowError
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+COUNT = 2500
+FILTERS = [
+    None,
+    Labels(any="bus"),
+    Labels(all=("bus", "dog")),
+    Labels(all="bus", none="person"),
+    Labels(any=("car", "dog"), none=("bus", "person")),
+    Labels(any="zeppelin"),
+]
+
+
+@pytest.fixture
+def there(here, server):
+    """Settings of the real server; its collections are dropped afterwards."""
+    settings = replace(here, milvus_uri=server.uri, milvus_token=server.token)
+    yield settings
+    client = connection.connect(server.uri, server.token)
+    for name in client.list_collections():
+        client.drop_collection(name)
+    client.close()
+
+
+def both(here, there, index_type):
+    """Yield an index on Milvus Lite and one on the server, with the same pictures."""
+    for settings in (here, there):
+        with Index(NAME, settings, index_type=index_type) as index:
+            index.sync(some_pictures(COUNT), clustered(COUNT), progress=False)
+            yield index
+
+
+@pytest.mark.parametrize("index_type", ["EXACT", "FLAT"])
+def test_exact_search_gives_the_same_hits_in_the_same_order(here, there, index_type):
+    queries = clustered(20, seed=5)
+    lite, served = both(here, there, index_type)
+    lite, served = answers(here), answers(there)
+    for label_filter in FILTERS:
+        for one, other in zip(lite[label_filter], served[label_filter], strict=True):
+            assert ids(one) == ids(other), label_filter
+            assert [hit.labels for hit in one] == [hit.labels for hit in other]
+            assert [hit.path for hit in one] == [hit.path for hit in other]
+            assert np.allclose([h.score for h in one], [h.score for h in other], atol=1e-4)
+    assert [ids(hits) for hits in served[None]] == [
+        nearest(clustered(COUNT), query, 10) for query in queries
+    ]
+
+
+def answers(settings):
+    """Return {filter: hits of 20 queries}."""
+    with Index(NAME, settings) as index:
+        return {
+            label_filter: index.search_many(clustered(20, seed=5), 10, label_filter)
+            for label_filter in FILTERS
+        }
+
+
+@pytest.mark.parametrize("index_type", ["IVF_FLAT", "IVF_SQ8", "HNSW"])
+def test_approximate_search_finds_nearly_all_on_both(here, there, index_type):
+    values, queries = clustered(COUNT), clustered(20, seed=5)
+    for index in both(here, there, index_type):
+        assert index.describe()["index"] == index_type
+        for label_filter, keep in ((None, None), (FILTERS[2], lambda n: n & 5 == 5)):
+            found = index.search_many(queries, 10, label_filter)
+            truth = [nearest(values, query, 10, keep) for query in queries]
+            hit = sum(len(set(ids(f)) & set(t)) for f, t in zip(found, truth, strict=True))
+            assert hit / 200 >= 0.95, (index_type, label_filter, index.describe())
+
+
+def test_the_life_cycle_is_the_same(here, there):
+    told = {}
+    for settings in (here, there):
+        index = Index(NAME, settings)
+        steps = [index.sync(some_pictures(500), clustered(500), progress=False)]
+        steps += [index.sync(some_pictures(500), clustered(500), progress=False)]
+        steps += [index.sync(some_pictures(500)[3:], clustered(500)[3:], progress=False)]
+        steps += [index.upsert(some_pictures(5), clustered(500)[:5], progress=False), index.count()]
+        steps += [index.delete(["2007_000004", "nobody"]), index.count(), index.get("2007_000007")]
+        steps += [index.vector("2007_000007").tolist(), index.collections()]
+        steps += [{**index.describe(), "bytes": 0, "milvus": "", "uri": ""}]
+        index.close()
+        index = Index(NAME, settings)
+        steps += [index.count(), index.missing]
+        index.drop()
+        index = Index(NAME, settings)
+        steps += [index.count(), index.search(clustered(1)[0])]
+        index.close()
+        told[settings.milvus_uri] = steps
+    lite, served = told.values()
+    assert lite == served
+    assert lite[4:7] == [500, 1, 499]
+
+
+def test_strange_labels_are_the_same(there):
+    pictures = [Picture(f"p{n:02d}", Path("p"), (label,)) for n, label in enumerate(STRANGE)]
+    with Index(NAME, there) as index:
+        index.sync(pictures, clustered(len(STRANGE)), progress=False)
+        for number, label in enumerate(STRANGE):
+            found = index.search(clustered(1)[0], 99, Labels(any=label))
+            assert [(hit.id, hit.labels) for hit in found] == [(f"p{number:02d}", (label,))]
+
+
+def test_more_rows_than_one_answer_may_hold(there):
+    pictures, values = some_pictures(16_500), clustered(16_500)
+    with Index(NAME, there) as index:
+        assert index.sync(pictures, values, progress=False).written == 16_500
+        assert index.sync(pictures, values, progress=False).unchanged == 16_500
+        assert len(index.search(values[0], k=16_000)) == 16_000
+
+
+def test_a_server_only_kind(there):
+    with Index(NAME, there, index_type="SCANN") as index:
+        index.sync(some_pictures(COUNT), clustered(COUNT), progress=False)
+        assert index.describe()["index"] == "SCANN"
+        found = index.search_many(clustered(20, seed=5), 10)
+        truth = [nearest(clustered(COUNT), query, 10) for query in clustered(20, seed=5)]
+        hit = sum(len(set(ids(f)) & set(t)) for f, t in zip(found, truth, strict=True))
+        assert hit / 200 >= 0.95
+
+
+def test_bad_rows_are_refused_before_the_server_sees_them(there):
+    values = clustered(3)
+    values[1] = np.nan
+    with Index(NAME, there) as index:
+        with pytest.raises(RowError):
+            index.sync(some_pictures(3), values, progress=False)
+        assert index.count() == 0
+
+
+@pytest.mark.parametrize(("token", "told"), [("", "wants a token"), ("root:x", "refuses this")])
+def test_a_token_is_asked_for(there, token, told):
+    start = time.monotonic()
+    with pytest.raises(MilvusError, match=f"{told}.*MILVUS_TOKEN"):
+        Index(NAME, replace(there, milvus_token=token))
+    assert time.monotonic() - start < 5
+
+
+def test_a_server_that_is_too_old(there, monkeypatch):
+    monkeypatch.setattr(connection, "OLDEST", (99, 0))
+    with pytest.raises(MilvusError, match=r"is Milvus v2\.3\.5-lite, too old"):
+        Index(NAME, there)
+
+
+def test_nobody_listens(here):
+    start = time.monotonic()
+    with pytest.raises(MilvusError, match="No Milvus server answers at http://127"):
+        Index(NAME, replace(here, milvus_uri=f"http://127.0.0.1:{free_port()}"))
+    assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("uri", ["http://no-such-host.invalid:19530", "http://127.0.0.1:notaport"])
+def test_an_address_that_is_none(here, uri):
+    with pytest.raises(MilvusError, match="No Milvus server answers"):
+        Index(NAME, replace(here, milvus_uri=uri))
+
+
+def test_something_else_listens(here):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_answer_like_a_web_server, args=[listener], daemon=True).start()
+        uri = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(MilvusError, match="does not answer as Milvus does"):
+            Index(NAME, replace(here, milvus_uri=uri))
+
+
+def _answer_like_a_web_server(listener):
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        connection.close()
+
+
+def test_milvus_lite_serves_several_processes(here, tmp_path):
+    """The command that our own error message offers to a class."""
+    port = free_port()
+    command = [
+        Path(sys.executable).parent / "milvus-lite",
+        "server",
+        "--data-dir",
+        tmp_path / "s.db",
+    ]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    shared = replace(here, milvus_uri=f"http://127.0.0.1:{port}")
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            index = _when_up(lambda: Index(NAME, shared))
+            with index, Index(NAME, shared) as second:
+                index.sync(some_pictures(300), clustered(300), progress=False)
+                assert second.count() == 300
+                assert ids(second.search(clustered(300)[5], 9)) == nearest(
+                    clustered(300), clustered(300)[5], 9
+                )
+        finally:
+            process.terminate()
+
+
+def test_kill_9_of_the_server_loses_nothing_that_was_acknowledged(here, server, tmp_path):
+    """Uses a server of its own, one after the other: only one can run on a machine."""
+    server.stop()
+    own = Server(tmp_path / "own")
+    try:
+        own.start()
+        settings = replace(here, milvus_uri=own.uri, milvus_token=TOKEN)
+        pictures, values = some_pictures(3000), clustered(3000)
+        index = Index(NAME, settings)
+        index.sync(pictures[:1000], values[:1000], progress=False)
+        index._collection.write(_rows(pictures[1000:2000], values[1000:2000]))  # not flushed
+        own.kill()
+        with pytest.raises(MilvusError, match="stopped answering"):
+            index.search(values[0])
+        index.close()
+        own.start()
+        settings = replace(settings, milvus_uri=own.uri)
+        with _when_up(lambda: Index(NAME, settings)) as index:
+            assert (index.count(), index.missing) == (2000, 0)
+            assert index.sync(pictures, values, progress=False).written == 1000
+            assert ids(index.search(values[2500], 5)) == nearest(values, values[2500], 5)
+    finally:
+        own.stop()
+        server.start()
+
+
+def _rows(pictures, values):
+    from helpers.index.schema import rows
+
+    return list(rows(pictures, values, 512).values())
+
+
+def _when_up(make, seconds=60):
+    """Return what `make` returns, once the server that it needs has come up."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return make()
+        except MilvusError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)

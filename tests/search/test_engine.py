@@ -1,0 +1,97 @@
+"""The engine, and the whole way from an archive of real photographs to measured answers."""
+
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers import dataset
+from helpers.dataset.pictures import PictureError
+from helpers.features import VGG16
+from helpers.index import Index, Labels
+from helpers.search import metrics
+from helpers.search.engine import Engine, open_engine
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture(scope="module")
+def engine(shared_settings, tmp_path_factory):
+    """An engine over 24 of the sample's pictures, in a database of its own."""
+    own = replace(shared_settings, milvus_uri=str(tmp_path_factory.mktemp("engine") / "e.db"))
+    whole = dataset.load(own, progress=False)
+    data = replace(whole, name="engine-test", pictures=whole.pictures[::10][:24])
+    extractor = VGG16(settings=own)
+    with Index(extractor.name, settings=own) as index:
+        vectors = extractor.extract(data.pictures, data.name, progress=False)
+        index.sync(data.pictures, vectors, progress=False)
+        yield Engine(extractor, index, data)
+
+
+def test_a_query_may_be_a_path_its_bytes_an_image_or_an_id(engine):
+    picture = engine.dataset.pictures[3]
+    image = Image.open(picture.path)
+    for query in (picture.path, str(picture.path), picture.path.read_bytes(), image):
+        first = engine.search(query, k=1)[0]
+        assert (first.id, round(first.score, 3)) == (picture.id, 1.0)
+    by_id = engine.search(picture.id, k=5)
+    assert len(by_id) == 5 and picture.id not in [hit.id for hit in by_id]
+    by_path = engine.search(picture.path, k=6)
+    assert [hit.id for hit in by_id] == [hit.id for hit in by_path[1:]]
+
+
+def test_hits_are_the_exact_nearest_in_order(engine):
+    ids = [picture.id for picture in engine.dataset.pictures]
+    table = np.stack([engine.index.vector(name) for name in ids])
+    query = engine.embed(engine.dataset.pictures[0].path)
+    expected = [ids[row] for row in np.argsort(-(table @ query))[:10]]
+    hits = engine.search(engine.dataset.pictures[0].path, k=10)
+    assert [hit.id for hit in hits] == expected
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_filter_and_floor_reach_the_index(engine):
+    label = engine.dataset.pictures[5].labels[0]
+    hits = engine.search(engine.dataset.pictures[0].path, k=24, label_filter=Labels(any=(label,)))
+    assert hits and all(label in hit.labels for hit in hits)
+    assert all(hit.score >= 0.6 for hit in engine.search(ids_of(engine)[0], k=24, min_score=0.6))
+
+
+def ids_of(engine):
+    return [picture.id for picture in engine.dataset.pictures]
+
+
+def test_what_is_no_picture_says_so(engine):
+    with pytest.raises(PictureError):
+        engine.search(b"this is no picture", k=3)
+    empty = BytesIO()
+    Image.new("RGB", (2, 2)).save(empty, "PNG")
+    assert len(engine.search(empty.getvalue(), k=3)) == 3
+
+
+@pytest.mark.voc
+@pytest.mark.slow
+def test_real_photographs_all_the_way(voc_subset, shared_settings, tmp_path):
+    """600 photographs, max pooling: as good as the original demo's features can be, measured."""
+    own = replace(
+        shared_settings, dataset=str(voc_subset), milvus_uri=str(tmp_path / "photographs.db")
+    )
+    engine = open_engine(pooling="max", precision="float32", settings=own)
+    assert engine.index.count() == len(engine.dataset.pictures) == 600
+    relevant = rankings(engine)
+    engine.index.close()
+    assert np.mean([metrics.precision_at_k(row, 10) for row in relevant]) >= 0.88
+    assert np.mean([metrics.average_precision(row) for row in relevant]) >= 0.70
+
+
+def rankings(engine):
+    """Return one boolean row a query: is the i-th best other picture relevant? Asks Milvus."""
+    ids = ids_of(engine)
+    queries = np.stack([engine.index.vector(name) for name in ids])
+    rows = []
+    for name, hits in zip(ids, engine.index.search_many(queries, k=len(ids)), strict=True):
+        wanted = set(engine.pictures[name].labels)
+        rows.append([bool(wanted & set(hit.labels)) for hit in hits if hit.id != name])
+    return np.array(rows)

@@ -1,0 +1,590 @@
+"""The search page in a real Chromium: served by Voila, and in JupyterLab's notebook 04."""
+
+import itertools
+import re
+import shutil
+import urllib.error
+import urllib.request
+import uuid
+from collections import Counter
+from dataclasses import replace
+
+import app_kit
+import browser_kit as kit
+import numpy as np
+import pytest
+from conftest import TEST_DATA, require
+from PIL import Image
+from vgg_kit import real
+
+from helpers import dataset
+
+pytestmark = pytest.mark.browser
+SLOW = 120_000  # ms: a kernel that loads TensorFlow on a busy machine
+PICTURES = 48
+
+
+@pytest.fixture(scope="module")
+def room(shared_settings, tmp_path_factory):
+    """A small data set of real pictures in VOC layout, and the environment that names it."""
+    require(kit.chromium(), "Chromium (apt-get install chromium)")
+    real(shared_settings)
+    folder = tmp_path_factory.mktemp("browser")
+    whole = dataset.load(replace(shared_settings, dataset=app_kit.source()), progress=False)
+    step = len(whole.pictures) // PICTURES
+    for picture in whole.pictures[::step][:PICTURES]:
+        for kind, suffix in (("JPEGImages", ".jpg"), ("Annotations", ".xml")):
+            (folder / "few" / kind).mkdir(parents=True, exist_ok=True)
+            source = picture.path.parent.parent / kind / f"{picture.path.stem}{suffix}"
+            shutil.copy(source, folder / "few" / kind)
+    few = dataset.load(replace(shared_settings, dataset=str(folder / "few")), progress=False)
+    environ = {
+        "BOOTCAMP_DATASET": str(folder / "few"),
+        "BOOTCAMP_ROOTS": str(folder),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
+    return folder, few.pictures, environ
+
+
+def database(room, name):
+    """Return the room's environment with a database of its own: Milvus Lite has one user."""
+    data = room[0] / name
+    data.mkdir()
+    for kept in ("weights", "vectors"):
+        (TEST_DATA / kept).mkdir(exist_ok=True)
+        (data / kept).symlink_to(TEST_DATA / kept)
+    return room[2] | {"BOOTCAMP_DATA": str(data)}
+
+
+@pytest.fixture(scope="module")
+def voila(room):
+    page = kit.ROOT / "notebooks" / "app.ipynb"
+    with kit.voila(page, room[0] / "voila.log", database(room, "voila")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium(room):
+    with kit.browser() as context:
+        yield context
+
+
+@pytest.fixture(scope="module")
+def opened(voila, chromium):
+    """The page, opened once: a visitor's kernel takes seconds to start."""
+    page = kit.visit(chromium, voila)
+    page.wait_for_selector(".ris-strip img", timeout=SLOW)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def page(opened):
+    """The page as a visitor finds it, without a query; script errors fail the test."""
+    opened.get_by_role("tab", name="Search").click()
+    opened.set_viewport_size({"width": 1280, "height": 900})
+    yield opened
+    if opened.locator("dialog[open]").count():
+        opened.keyboard.press("Escape")
+    opened.get_by_role("tab", name="Search").click()
+    if opened.locator(".ris-region").count():
+        opened.get_by_role("button", name="Remove the query picture").click()
+        opened.wait_for_selector(".ris-card", state="detached")
+    assert opened.errors == []
+
+
+def cards(page):
+    return page.locator(".ris-card")
+
+
+def first_hit(page):
+    return cards(page).first.get_attribute("data-id")
+
+
+def upload(page, path):
+    """Choose a file and wait for the gallery that answers it."""
+    drawn = page.locator(".ris-grid").get_attribute("data-drawn")
+    page.set_input_files(".ris-file", str(path))
+    wait_for_gallery(page, drawn)
+
+
+def wait_for_gallery(page, drawn):
+    """Wait until the gallery has been drawn anew."""
+    page.wait_for_function(
+        "old => document.querySelector('.ris-grid').dataset.drawn !== (old ?? undefined)"
+        " && document.querySelector('.ris-card')",
+        arg=drawn,
+    )
+
+
+def pick(page, number=0):
+    """Search with one of the suggested pictures."""
+    drawn = page.locator(".ris-grid").get_attribute("data-drawn")
+    page.locator(".ris-query .ris-thumb").nth(number).click()
+    wait_for_gallery(page, drawn)
+
+
+def test_an_uploaded_photo_finds_itself_first(page, room):
+    kit.shoot(page, "voila-empty")
+    picture = room[1][11]
+    upload(page, picture.path)
+    assert first_hit(page) == picture.id and cards(page).count() == 12
+    assert float(page.locator(".ris-score").first.inner_text()) > 0.99
+    assert page.locator(".ris-query strong").inner_text() == picture.path.name
+    assert f"{picture.width} × {picture.height}" in page.locator(".ris-query").inner_text()
+    page.get_by_text(f"This picture is in the index: {picture.path.name}").wait_for()
+    assert page.locator(".ris-same").count() == 0  # a file comes without labels to compare
+    steps = re.findall(r"(\w+) \d+ ms", page.locator(".ris-times").inner_text())
+    assert steps == ["decode", "embed", "search", "draw"]
+    kit.shoot(page, "voila-results")
+
+
+def test_a_dropped_photo_is_searched_with(page, room):
+    picture = room[1][20]
+    transfer = page.evaluate_handle(
+        """async (bytes) => { const transfer = new DataTransfer();
+        transfer.items.add(new File([new Uint8Array(bytes)], "dropped.jpg")); return transfer; }""",
+        list(picture.path.read_bytes()),
+    )
+    page.dispatch_event(".ris-query", "drop", {"dataTransfer": transfer})
+    page.wait_for_selector(".ris-card")
+    assert first_hit(page) == picture.id
+
+
+def test_the_slider_changes_how_many_are_shown(page):
+    pick(page)
+    slider = page.get_by_label("How many")
+    for value in (5, 30, 12):
+        slider.fill(str(value))
+        page.wait_for_function(
+            "n => document.querySelectorAll('.ris-card').length === n", arg=value
+        )
+    assert page.locator(".ris-results h2").inner_text().startswith("12 most similar of")
+
+
+def labels_until(page, condition, *values):
+    """Return the labels of each card, once `condition(each card's labels)` holds for all."""
+    page.wait_for_function(
+        "([condition, values]) => [...document.querySelectorAll('.ris-labels')].every("
+        "e => new Function('labels', 'values', `return ${condition}`)"
+        "(e.textContent.split(', '), values))",
+        arg=[condition, list(values)],
+    )
+    return [text.split(", ") for text in page.locator(".ris-labels").all_inner_texts()]
+
+
+def test_a_class_filter_and_a_floor_are_obeyed(page, room):
+    pairs = Counter(pair for p in room[1] for pair in itertools.combinations(p.labels, 2))
+    (one, other), together = pairs.most_common(1)[0]
+    chip = lambda name: page.locator(".ris-chip").get_by_text(name, exact=True)  # noqa: E731
+    pick(page)
+    page.get_by_label("How many").fill("48")
+    chip(one).click()
+    chip(other).click()
+    either = labels_until(page, "values.some(v => labels.includes(v))", one, other)
+    assert len(either) > together
+    page.get_by_text("all of", exact=True).click()
+    both = labels_until(page, "values.every(v => labels.includes(v))", one, other)
+    assert len(both) in (together, together - 1)  # the query itself is left out
+    kit.shoot(page, "voila-all-of")
+    page.get_by_text("none of", exact=True).click()
+    labels_until(page, "!values.some(v => labels.includes(v))", one, other)
+    page.get_by_role("button", name="Clear", exact=True).click()
+    page.get_by_label("How many").fill("12")
+    page.get_by_label("Lowest score").fill("1")
+    page.get_by_text("No picture passes").wait_for()
+    kit.shoot(page, "voila-nothing-passes")
+    page.get_by_text("any of", exact=True).click()
+    page.get_by_label("Lowest score").fill("0")
+    page.wait_for_selector(".ris-card")
+
+
+def test_labels_that_are_cut_off_can_be_read_in_full(page):
+    pick(page)
+    page.get_by_label("How many").fill("40")
+    page.wait_for_function("document.querySelectorAll('.ris-card').length === 40")
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('.ris-labels')]
+        .filter(e => e.scrollWidth > e.clientWidth).map(e => [e.textContent, e.title,
+          e.closest('.ris-card').querySelector('img').alt])"""
+    )
+    page.get_by_label("How many").fill("12")
+    assert cut and all(text == title and text in alt for text, title, alt in cut)
+
+
+def test_a_dragged_region_is_searched_with_and_the_whole_comes_back(page, room):
+    picture = room[1][11]
+    upload(page, picture.path)
+    area = page.locator(".ris-region").bounding_box()
+    at = lambda x, y: (area["x"] + x * area["width"], area["y"] + y * area["height"])  # noqa: E731
+    page.mouse.move(*at(0.2, 0.2))
+    page.mouse.down()
+    page.mouse.move(*at(0.5, 0.5))
+    page.mouse.move(*at(0.7, 0.8))
+    page.mouse.up()
+    page.get_by_text("Searching with this part.").wait_for()
+    page.wait_for_function("Number(document.querySelector('.ris-score').textContent) < 0.99")
+    box = page.locator(".ris-box").bounding_box()
+    assert box["width"] == pytest.approx(area["width"] / 2, abs=3)
+    kit.shoot(page, "voila-part")
+    page.get_by_role("button", name="Whole picture").click()
+    page.wait_for_function("Number(document.querySelector('.ris-score').textContent) > 0.99")
+    assert first_hit(page) == picture.id
+
+
+def test_a_result_opens_large_with_its_boxes_and_can_be_searched_with(page, room):
+    upload(page, room[1][3].path)
+    page.locator(".ris-open").first.click()
+    page.wait_for_selector(".ris-large img")
+    assert page.locator(".ris-object").count() == len(room[1][3].boxes) > 0
+    kit.shoot(page, "voila-large")
+    drawn = page.locator(".ris-grid").get_attribute("data-drawn")
+    page.get_by_role("dialog").get_by_role("button", name="Search with this").click()
+    wait_for_gallery(page, drawn)
+    assert room[1][3].id not in [card.get_attribute("data-id") for card in cards(page).all()]
+
+
+def test_why_shows_both_pictures_side_by_side(page):
+    pick(page)
+    page.get_by_role("button", name="Why this one").first.click()
+    page.wait_for_selector(".ris-pair img", timeout=60_000)
+    images = page.locator(".ris-pair img")
+    assert images.count() == 2
+    assert all(width > 100 for width in images.evaluate_all("es => es.map(e => e.naturalWidth)"))
+    kit.shoot(page, "voila-why")
+    page.keyboard.press("Escape")
+    assert not page.get_by_role("dialog").is_visible()
+
+
+def test_a_text_named_jpg_gets_a_sentence_and_the_results_stay(page, room, tmp_path):
+    upload(page, room[1][5].path)
+    (tmp_path / "letter.jpg").write_text("Dear reader, this is no picture.")
+    page.set_input_files(".ris-file", str(tmp_path / "letter.jpg"))
+    page.get_by_text("“letter.jpg” cannot be searched with").wait_for()
+    assert first_hit(page) == room[1][5].id
+    kit.shoot(page, "voila-error")
+
+
+def test_files_above_the_old_limit_arrive(page, room, tmp_path):
+    """A large photo is shrunk before it travels; what cannot be shrunk must still get an answer."""
+    noise = np.random.default_rng(0).integers(0, 255, (2600, 3900, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.jpg", quality=95)
+    assert (tmp_path / "noise.jpg").stat().st_size > 11_000_000
+    upload(page, tmp_path / "noise.jpg")
+    assert "1600 × 1067 pixels" in page.locator(".ris-query").inner_text()
+    (tmp_path / "raw.jpg").write_bytes(bytes(14_000_000))
+    page.set_input_files(".ris-file", str(tmp_path / "raw.jpg"))
+    page.get_by_text("“raw.jpg” cannot be searched with").wait_for(timeout=20_000)
+    (tmp_path / "huge.jpg").write_bytes(bytes(20_000_001))
+    page.set_input_files(".ris-file", str(tmp_path / "huge.jpg"))
+    page.get_by_text("“huge.jpg” is larger than 20 MB").wait_for()
+
+
+def test_forbidden_paths_and_addresses_get_a_sentence(page):
+    box = page.get_by_label("Web address or path")
+    for text, answer in (
+        ("/etc/passwd", "was not found"),
+        ("file:///etc/passwd", "is no path"),
+        ("http://127.0.0.1:1/a.jpg", "is not a public host"),
+    ):
+        box.fill(text)
+        box.press("Enter")
+        page.get_by_text(answer).wait_for()
+
+
+def test_a_folder_is_loaded_with_progress_and_ledger_and_removed(page, room):
+    mine = room[0] / "mine"
+    mine.mkdir(exist_ok=True)
+    for picture in room[1][:12]:
+        shutil.copy(picture.path, mine)
+    (mine / "cut.jpg").write_bytes(room[1][0].path.read_bytes()[:1500])
+    (mine / "text.jpg").write_text("no picture")
+    page.get_by_role("tab", name="Your folder").click()
+    box = page.get_by_role("combobox", name="Folder")
+    box.fill(str(room[0]) + "/mi")
+    page.wait_for_selector(f"datalist option[value='{mine}']", state="attached")
+    box.fill(str(mine))
+    box.press("Enter")
+    page.wait_for_selector("progress")
+    page.get_by_text(re.compile(r"\d+ of 14 .* pictures/s")).wait_for()
+    kit.shoot(page, "voila-folder-loading")
+    page.get_by_text("Done: 12 pictures added.").wait_for(timeout=60_000)
+    assert page.locator(".ris-ledger tbody tr").count() == 2
+    assert page.locator(".ris-total").inner_text() == f"{PICTURES + 12} pictures in the index"
+    kit.shoot(page, "voila-folder")
+    page.get_by_role("button", name="Load").click()
+    page.get_by_text("Done: Nothing new to add.").wait_for()
+    page.get_by_role("tab", name="Near-duplicates").click()
+    page.wait_for_selector(".ris-group img")
+    assert page.locator(".ris-group").count() >= 10
+    kit.shoot(page, "voila-near-duplicates")
+    page.get_by_role("tab", name="Your folder").click()
+    page.get_by_role("button", name="Remove all my folders").click()
+    page.get_by_text("The data set and your files stay.").wait_for()
+    kit.shoot(page, "voila-folder-sure")
+    page.get_by_role("button", name="Keep them").click()
+    assert page.locator(".ris-total").inner_text() == f"{PICTURES + 12} pictures in the index"
+    page.get_by_role("button", name="Remove all my folders").press("Enter")
+    page.get_by_role("button", name="Yes, remove them").click()
+    page.get_by_text("Removed from the index.").wait_for()
+    assert page.locator(".ris-total").inner_text() == f"{PICTURES} pictures in the index"
+
+
+def test_everything_works_by_keyboard(page):
+    page.locator(".ris-query .ris-thumb").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".ris-card")
+    page.get_by_role("tab", name="Search").focus()
+    wanted = page.evaluate(
+        """() => [...document.querySelectorAll('.ris button, .ris input, .ris select, .ris-region')]
+        .filter(e => e.offsetParent && e.tabIndex >= 0 && e.type !== 'radio').length"""
+    )
+    reached, hidden = set(), []
+    for _ in range(wanted + 10):
+        name, visible = page.evaluate(
+            """() => { const e = document.activeElement; e.dataset.reached ||= Math.random();
+            const shown = [e, e.nextElementSibling, e.closest('label')].some(
+              x => x && getComputedStyle(x).outlineStyle !== 'none');
+            return [e.closest('.ris') && e.type !== 'radio' ? e.dataset.reached : null, shown]; }"""
+        )
+        reached |= {name} - {None}
+        hidden += [] if visible or name is None else [name]
+        page.keyboard.press("Tab")
+    assert len(reached) == wanted and hidden == []
+    page.locator(".ris-region").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Enter")
+    page.get_by_text("Searching with this part.").wait_for()
+    page.get_by_label("How many").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("document.querySelectorAll('.ris-card').length === 11")
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("tab", name="Search").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("tab", name="Your folder").get_attribute("aria-selected") == "true"
+    page.keyboard.press("ArrowLeft")
+
+
+def test_every_control_has_a_name_and_every_picture_a_text(page):
+    pick(page)
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('.ris input, .ris select, .ris button, .ris img')]
+        .filter(e => !(e.alt || e.ariaLabel || e.textContent.trim() || e.labels?.length
+          || e.querySelector?.('img[alt]'))).map(e => e.outerHTML)"""
+    )
+    assert nameless == []
+
+
+@pytest.mark.parametrize("width", [900, 640])  # 640 is 1280 at 200 % zoom
+def test_it_fits_small_windows(page, width):
+    pick(page)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(300)
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll('.ris *')].filter(e => e.offsetParent
+        && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"""
+    )
+    assert wide == []
+    kit.shoot(page, f"voila-{width}")
+
+
+def answers_to_code(page, kernel):
+    """Ask a kernel to run code, as any script in the page could; return the kinds of answers."""
+    return page.evaluate(
+        """([kernel, session]) => new Promise((done) => {
+        const socket = new WebSocket(`ws://${location.host}/api/kernels/${kernel}/channels`);
+        const seen = [];
+        const ask = (type, content) => socket.send(JSON.stringify({channel: "shell", content,
+          header: {msg_id: type, msg_type: type, session, username: "", version: "5.3", date: ""},
+          parent_header: {}, metadata: {}, buffers: []}));
+        socket.onmessage = ({data}) => { if (typeof data === "string") {
+          const message = JSON.parse(data);
+          if (message.parent_header.session === session) seen.push(message.msg_type); } };
+        socket.onopen = () => { ask("kernel_info_request", {});
+          ask("execute_request", {code: "1 + 1", silent: false, allow_stdin: false}); };
+        setTimeout(() => { socket.close(); done(seen); }, 4000); })""",
+        [kernel, uuid.uuid4().hex],
+    )
+
+
+def test_no_source_is_sent_and_no_code_can_be_run(page, voila):
+    assert "open_engine" not in page.content()
+    kernel = re.search(r'"kernelId":\s*"([^"]+)"', page.content()).group(1)
+    answers = answers_to_code(page, kernel)
+    assert "kernel_info_reply" in answers and "execute_reply" not in answers
+    for path in ("/voila/files/app.ipynb", "/voila/files/..%2fvoila.json", "/etc/passwd"):
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(voila + path)
+
+
+@pytest.fixture(scope="module")
+def pair(room, chromium):
+    """The page over two embeddings, max and avg, in a Voila of its own."""
+    book = kit.notebook(
+        room[0] / "pair.ipynb",
+        "from helpers.search.engine import open_engine\nfrom search_app.widget import SearchApp",
+        "SearchApp(open_engine('max'), open_engine('avg'))",
+    )
+    with kit.voila(book, room[0] / "pair.log", database(room, "pair")) as address:
+        page = kit.visit(chromium, address)
+        page.wait_for_selector(".ris-strip img", timeout=SLOW)
+        yield page
+        page.close()
+
+
+def scores(page):
+    return page.locator(".ris-score").all_inner_texts()
+
+
+def test_another_embedding_gives_other_results(pair):
+    pick(pair)
+    before = scores(pair)
+    choice = pair.get_by_label("Embedding")
+    assert choice.locator("option").count() == 2
+    for name, same in (("vgg16-conv5-avg-224", False), ("vgg16-conv5-max-224", True)):
+        drawn = pair.locator(".ris-grid").get_attribute("data-drawn")
+        choice.select_option(name)
+        wait_for_gallery(pair, drawn)
+        assert (scores(pair) == before) is same
+    kit.shoot(pair, "voila-embeddings")
+    assert pair.errors == []
+
+
+def test_a_kernel_that_died_is_told_in_a_sentence(pair):
+    """This comes last on this page: nothing answers it any more."""
+    pick(pair)
+    notice = pair.locator(".ris-notice")
+    pair.wait_for_timeout(11_000)  # longer than the page's patience: it must not cry wolf
+    assert not notice.is_visible()
+    kernel = re.search(r'"kernelId":\s*"([^"]+)"', pair.content()).group(1)
+    kit.kill_kernel(kernel)
+    for value in range(5, 9):  # an impatient visitor must not put the answer off
+        pair.get_by_label("How many").fill(str(value))
+        pair.wait_for_timeout(3000)
+    notice.get_by_text("does not answer. Reload the page").wait_for(timeout=1000)
+    assert cards(pair).count() == 12
+    box = notice.bounding_box()  # it must be seen wherever the page is scrolled to
+    assert 0 <= box["y"] < 100 and 0 <= box["x"] < box["x"] + box["width"] <= 1280
+    kit.shoot(pair, "voila-no-answer")
+    pair.get_by_role("button", name="Why this one").first.click()
+    pair.get_by_role("dialog").get_by_text("One moment").wait_for()
+    over = "e => e.contains(document.elementFromPoint(640, e.getBoundingClientRect().y + 8))"
+    pair.wait_for_function(f"({over})(document.querySelector('.ris-notice'))", timeout=20_000)
+    kit.shoot(pair, "voila-no-answer-dialog")
+
+
+@pytest.fixture(scope="module")
+def lab(room, chromium):
+    """Notebook 04 in JupyterLab, started with the project's configuration, all cells run."""
+    folder = room[0] / "lab"
+    environ = database(room, "lab")
+    shutil.copy(kit.ROOT / "notebooks" / "04_search_by_image.ipynb", folder)  # the lab saves
+    with kit.jupyter(folder, room[0] / "lab.log", environ) as address:
+        page = run_all(chromium, f"{address}/lab/tree/04_search_by_image.ipynb?reset")
+        page.wait_for_selector(".ris-strip img", timeout=2 * SLOW)
+        yield page
+        page.close()
+
+
+def run_all(context, address):
+    """Open a notebook in JupyterLab, run all its cells and return the page."""
+    page = kit.visit(context, address, 1440, 1000)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=SLOW)
+    page.get_by_text(re.compile(r"\| Idle$")).wait_for(timeout=SLOW)  # before, it runs nothing
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    return page
+
+
+def test_notebook_04_searches_in_jupyterlab_light_and_dark(lab, room):
+    upload(lab, room[1][8].path)
+    assert first_hit(lab) == room[1][8].id
+    box = lab.get_by_label("Web address or path")
+    box.press_sequentially("dd a b")  # in command mode, "dd" deletes a cell
+    assert box.input_value() == "dd a b" and lab.locator(".ris").count() == 1
+    box.fill("")
+    lab.locator(".ris").screenshot(path=kit.SCREENS / "lab-light.png")
+    theme(lab, "JupyterLab Dark")
+    ink, paper = lab.eval_on_selector(
+        ".ris", "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+    )
+    lab.locator(".ris").screenshot(path=kit.SCREENS / "lab-dark.png")
+    assert brightness(ink) > 180 and brightness(paper) < 80
+    theme(lab, "JupyterLab Light")
+    kernel = lab.evaluate("async () => (await (await fetch('/api/kernels')).json())[0].id")
+    assert "execute_reply" in answers_to_code(lab, kernel)  # here one may: the test can fail
+    assert lab.errors == []
+
+
+def theme(page, name):
+    """Switch JupyterLab's theme and wait until it is drawn."""
+    page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
+    page.wait_for_function(f"document.body.dataset.jpThemeName === '{name}'")
+    page.wait_for_timeout(1000)
+
+
+def brightness(colour):
+    """Return the mean of a CSS colour's red, green and blue, 0 to 255."""
+    return sum(float(part) for part in re.findall(r"[\d.]+", colour)[:3]) / 3
+
+
+def large(picture, path, size=12_000_000):
+    """Write `picture` to `path`, made `size` bytes long by what follows the end of the JPEG."""
+    content = picture.path.read_bytes()
+    path.write_bytes(content + bytes(size - len(content)))
+    return path
+
+
+def choose_file(page, path):
+    """Choose a file in the ipywidgets FileUpload of a notebook."""
+    with page.expect_file_chooser() as chooser:
+        page.locator(".widget-upload").click()
+    chooser.value.set_files(str(path))
+
+
+def test_the_picker_of_notebook_04_shows_a_gallery_even_for_12_mb(lab, room, tmp_path):
+    old = 0
+    for path in (room[1][8].path, large(room[1][20], tmp_path / "large.jpg")):
+        choose_file(lab, path)
+        drawn = lab.wait_for_function(
+            "old => { const image = document.querySelector('.widget-output img');"
+            " return image && image.src.length !== old && image.src.length; }",
+            arg=old,
+        )
+        old = drawn.json_value()
+    gallery, button = lab.locator(".widget-output img"), lab.locator(".widget-upload")
+    assert gallery.bounding_box()["y"] > button.bounding_box()["y"] + 20
+    assert gallery.evaluate("e => e.naturalWidth") > 400
+    button.scroll_into_view_if_needed()
+    kit.shoot(lab, "lab-picker")
+    assert lab.errors == []
+
+
+@pytest.mark.parametrize("options", [(kit.RAISED,), ()], ids=["with", "without"])
+def test_only_the_projects_configuration_lets_12_mb_through(options, room, chromium, tmp_path):
+    """Jupyter has to be told of it when it starts; without it the upload is lost."""
+    kit.notebook(
+        tmp_path / "upload.ipynb",
+        "import ipywidgets\nupload, seen = ipywidgets.FileUpload(), ipywidgets.Label('ready')\n"
+        "def tell(change):\n    seen.value = f\"arrived: {len(upload.value[0]['content'])}\"\n"
+        "upload.observe(tell, 'value')\nipywidgets.VBox([upload, seen])",
+    )
+    with kit.jupyter(tmp_path, tmp_path / "lab.log", options=options) as address:
+        page = run_all(chromium, f"{address}/lab/tree/upload.ipynb?reset")
+        page.get_by_text("ready", exact=True).wait_for(timeout=SLOW)
+        choose_file(page, room[1][0].path)
+        page.get_by_text(f"arrived: {room[1][0].path.stat().st_size}").wait_for()
+        choose_file(page, large(room[1][0], tmp_path / "large.jpg"))
+        arrived = page.get_by_text("arrived: 12000000")
+        if options:
+            arrived.wait_for(timeout=20_000)
+        else:
+            page.wait_for_timeout(8000)
+            assert arrived.count() == 0
+        page.close()
+
+
+def test_make_lab_names_the_configuration():
+    recipe = (kit.ROOT / "Makefile").read_text("utf-8")
+    assert f"jupyter lab {kit.RAISED} notebooks" in recipe
