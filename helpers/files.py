@@ -1,19 +1,42 @@
-"""Small files written whole or not at all, and one process at a time where two would collide."""
+"""Files that are written whole or not at all, one process at a time, and how much they take."""
 
 import json
 import os
+import secrets
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def write_json(path, content):
-    """Write `content` as JSON to `path`, which a kill at any moment leaves old or new, not half."""
+@contextmanager
+def atomic_write(path, durable=False):
+    """Yield a binary file that becomes `path` when the block ends, and vanishes when it fails.
+
+    Readers, and a kill at any moment, see the old file or the new one, never a half. The
+    temporary name (".….part") is unique, so two processes can write the same file at once.
+    `durable` returns only when the disk has both content and name, for what is then acknowledged.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(part, path)
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    if durable:
+        _sync_folder(path.parent)
+
+
+def write_json(path, content):
+    """Write `content` as JSON to `path`, atomically and durably."""
+    with atomic_write(path, durable=True) as file:
+        file.write(json.dumps(content).encode())
 
 
 def read_json(path):
@@ -26,38 +49,64 @@ def read_json(path):
 
 
 @contextmanager
-def file_lock(path, log=print):
-    """Hold the lock file `path` while the block runs; wait while another process holds it.
+def file_lock(path, on_wait=None):
+    """Hold the lock file `path` while the block runs; it is freed however the process ends.
 
-    The system lets go of the lock when its process ends, however it ends. `log` gets one line
-    when there is something to wait for.
+    While another process holds it, wait, calling `on_wait()` once; without `on_wait`, raise
+    BlockingIOError at once.
     """
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        waiting = False
-        while not _locked(file):
-            if not waiting:
-                log("Another notebook is getting the pictures; waiting for it to finish.")
-            waiting = True
-            time.sleep(0.2)
+        if not try_lock(file):
+            if on_wait is None:
+                raise BlockingIOError(f"{path} is locked by another process")
+            on_wait()
+            while not try_lock(file):
+                time.sleep(0.2)
         yield
 
 
-def _locked(file):
-    """Return True when this process now has the lock on `file`, or when there are no locks here."""
+def try_lock(file):
+    """Return True when this process now has the lock on the open `file`, False when another has.
+
+    True, too, where there are no locks, as on some network drives.
+    """
     try:
         import fcntl
     except ImportError:
         import msvcrt
 
-        with suppress(OSError):
+        try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            return True
-        return False
+        except OSError:
+            return False
+        return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # some network drives know no locks: then one notebook at a time it is
+    except OSError:
         return True
     return True
+
+
+def tree_size(*paths):
+    """Return the bytes of these files and of all files below these folders; 0 for what is gone."""
+    total = 0
+    for path in map(Path, paths):
+        with suppress(FileNotFoundError):  # files may vanish while they are counted
+            for file in path.rglob("*") if path.is_dir() else [path]:
+                with suppress(FileNotFoundError):
+                    total += file.stat().st_size if file.is_file() else 0
+    return total
+
+
+def _sync_folder(folder):
+    """Make the disk keep a new name in `folder`; Windows can't and needn't."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

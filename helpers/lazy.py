@@ -12,7 +12,7 @@ def lazy_exports(package, **modules):
     """
     homes = {name: module for module, names in modules.items() for name in names}
 
-    def __getattr__(name):
+    def __getattr__(name):  # noqa: N807
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(f"{package}.{homes[name]}"), name)

@@ -71,10 +71,11 @@ def test_every_stub_has_a_check_and_a_tested_solution(path):
     assert stubs
     for name in stubs:
         assert "= ..." in ids[f"{name}-stub"].source
-        assert ids[f"{name}-check"].source.splitlines()[-1].startswith("lessons.")
+        assert ids[f"{name}-check"].source.splitlines()[-1].startswith("exercises.")
         solution = ids[f"{name}-solution"]
-        assert "solution" in tags(solution) and solution.metadata.jupyter.source_hidden
-        assert "assert lessons." in solution.source
+        assert "solution" in tags(solution)
+        assert solution.metadata.jupyter.source_hidden
+        assert "assert exercises." in solution.source
 
 
 @NOTEBOOK

@@ -11,15 +11,21 @@ from helpers.settings import ROOT, from_environment
 
 def test_without_any_variable_everything_has_its_default():
     found = from_environment({})
-    assert found.data == ROOT / "data" and found.dataset == "auto" and not found.offline
-    assert found.kit is None and found.milvus_uri == str(ROOT / "data" / "milvus.db")
-    assert found.voc_mirrors == () and found.timeout == 20
+    assert found.data == ROOT / "data"
+    assert found.dataset == "auto"
+    assert not found.offline
+    assert found.kit is None
+    assert found.milvus_uri == str(ROOT / "data" / "milvus.db")
+    assert found.voc_mirrors == ()
+    assert found.timeout == 20
 
 
 def test_paths_start_at_the_projects_root_and_addresses_stay(tmp_path):
     env = {"BOOTCAMP_DATA": "../x", "BOOTCAMP_KIT": str(tmp_path), "MILVUS_URI": "http://h:19530"}
     found = from_environment(env)
-    assert found.data == ROOT / "../x" and found.kit == tmp_path and found.offline
+    assert found.data == ROOT / "../x"
+    assert found.kit == tmp_path
+    assert found.offline
     assert found.milvus_uri == "http://h:19530"
     assert from_environment({"BOOTCAMP_DATA": "~/x"}).data == Path.home() / "x"
     assert from_environment({"BOOTCAMP_DATA": "../x"}).milvus_uri == str(ROOT / "../x/milvus.db")

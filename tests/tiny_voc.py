@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 from PIL import Image
 
-from helpers.dataset.voc2012 import Release
+from helpers.settings import Release
 
 ROOT = "VOCdevkit/VOC2012"
 CLASSES = ("cat", "dog", "person")

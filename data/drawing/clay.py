@@ -366,7 +366,7 @@ class _Render:
         length = self._per_skin("fur")
         rows, cols = np.nonzero(length > 0)
         if not len(rows):
-            return
+            return None
         strokes = np.clip(len(rows) / 9, 50, 26000).astype(int)
         pick = self.rng.integers(0, len(rows), strokes)
         pick = pick[np.argsort(self.depth[rows[pick], cols[pick]], kind="stable")]

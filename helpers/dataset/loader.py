@@ -58,7 +58,12 @@ def load(settings=None, progress=True, official=voc2012.VOC2012):
     """
     settings = settings or _settings.from_environment()
     try:
-        with file_lock(settings.data / "datasets" / ".lock", lambda line: log(line, progress)):
+        with file_lock(
+            settings.data / "datasets" / ".lock",
+            lambda: log(
+                "Another notebook is fetching these pictures; waiting for it to finish.", progress
+            ),
+        ):
             choice = choose(settings, progress, official)
         return _read(choice, settings, progress, official)
     except OSError as error:

@@ -12,37 +12,9 @@ from helpers.fetch.download import (
     need_space,
     refuse_offline,
 )
-
-
-@dataclass(frozen=True)
-class Release:
-    """An archive as published: its file's name, bytes, digests, addresses, and what it holds."""
-
-    file: str
-    size: int
-    digests: tuple[tuple[str, str], ...]
-    urls: tuple[str, ...]
-    counts: tuple[tuple[str, int], ...]
-
+from helpers.settings import VOC2012
 
 FROM_KIT = "from the kit, verified"
-
-_FILE = "VOCtrainval_11-May-2012.tar"
-VOC2012 = Release(
-    file=_FILE,
-    size=1_999_639_040,
-    digests=(
-        ("md5", "6cd6e144f989b92b3379bac3b3de84fd"),
-        ("sha1", "4e443f8a2eca6b1dac8a6c57641b67dd40621a49"),
-    ),
-    urls=(
-        f"http://host.robots.ox.ac.uk/pascal/VOC/voc2012/{_FILE}",
-        f"https://thor.robots.ox.ac.uk/pascal/VOC/voc2012/{_FILE}",
-        f"http://d2l-data.s3-accelerate.amazonaws.com/{_FILE}",
-        f"http://data.mxnet.io/data/{_FILE}",
-    ),
-    counts=(("pictures", 17_125), ("annotations", 17_125), ("objects", 40_138), ("classes", 20)),
-)
 
 
 @dataclass(frozen=True)

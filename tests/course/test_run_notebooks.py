@@ -45,9 +45,11 @@ def test_main_runs_all_in_order_and_sums_up(tmp_path, build, monkeypatch, capsys
     before = path.read_bytes()
     assert run_notebooks.main([]) == 0
     summary = json.loads((build / "summary.json").read_text())
-    assert summary["dataset"] == "tiny" and summary["seconds"]["07_test_it"] >= 0
+    assert summary["dataset"] == "tiny"
+    assert summary["seconds"]["07_test_it"] >= 0
     assert "07_test_it" in capsys.readouterr().out
     assert path.read_bytes() == before
     assert run_notebooks.main(["--save"]) == 0
     saved = nbformat.read(path, as_version=4)
-    assert saved.cells[0].execution_count == 1 and "widgets" not in saved.metadata
+    assert saved.cells[0].execution_count == 1
+    assert "widgets" not in saved.metadata

@@ -60,7 +60,8 @@ def needs_sample():
 
 def test_the_official_release_is_the_one_that_was_published():
     official = voc2012.VOC2012
-    assert official.size == 1_999_639_040 and official.file == "VOCtrainval_11-May-2012.tar"
+    assert official.size == 1_999_639_040
+    assert official.file == "VOCtrainval_11-May-2012.tar"
     assert dict(official.digests)["md5"] == "6cd6e144f989b92b3379bac3b3de84fd"
     assert dict(official.counts) == {
         "pictures": 17_125,
@@ -68,17 +69,22 @@ def test_the_official_release_is_the_one_that_was_published():
         "objects": 40_138,
         "classes": 20,
     }
-    assert len(official.urls) == 4 and all(u.endswith(official.file) for u in official.urls)
+    assert len(official.urls) == 4
+    assert all(u.endswith(official.file) for u in official.urls)
 
 
 def test_the_full_set_is_fetched_verified_unpacked_and_then_left_alone(tmp_path):
     with Server(ARCHIVE, [drop(40_000)]) as server:
         found = load(settings(tmp_path, "voc", server.url))
-        assert found.name == "voc" and len(found.pictures) == COUNT and len(found.ledger) == 0
+        assert found.name == "voc"
+        assert len(found.pictures) == COUNT
+        assert len(found.ledger) == 0
         assert "fetched and verified" in found.why
-        assert len(server.requests) == 2 and not list((tmp_path / "data" / "downloads").iterdir())
+        assert len(server.requests) == 2
+        assert not list((tmp_path / "data" / "downloads").iterdir())
         again = load(settings(tmp_path, "voc", server.url))
-        assert again.pictures == found.pictures and "here already" in again.why
+        assert again.pictures == found.pictures
+        assert "here already" in again.why
         assert len(server.requests) == 2
 
 
@@ -118,8 +124,10 @@ def test_a_disk_that_fills_up_is_told_in_plain_words(tmp_path, monkeypatch):
 def test_the_first_n_are_streamed_once(tmp_path):
     with Server(ARCHIVE) as server:
         found = load(settings(tmp_path, "voc:10", server.url))
-        assert found.name == "voc-10" and len(found.pictures) == 10
-        assert "the first 10 pictures" in found.why and "MB of the archive's" in found.why
+        assert found.name == "voc-10"
+        assert len(found.pictures) == 10
+        assert "the first 10 pictures" in found.why
+        assert "MB of the archive's" in found.why
         load(settings(tmp_path, "voc:10", server.url))
         assert len(server.requests) == 1
 
@@ -133,7 +141,8 @@ def test_a_larger_set_that_is_here_spares_the_network(tmp_path, no_network):
     order = [m[0][-15:-4] for m in members if "JPEGImages" in m[0]]
     assert {p.id for p in first.pictures} == set(order[:20])
     some = load(settings(tmp_path, "voc:7", offline=True))
-    assert some.name == "voc-7" and {p.id for p in some.pictures} == set(order[:7])
+    assert some.name == "voc-7"
+    assert {p.id for p in some.pictures} == set(order[:7])
     assert "part of voc-20" in some.why
 
 
@@ -149,10 +158,12 @@ def test_a_wrong_number_is_told(tmp_path, wish):
 def test_auto_streams_where_it_can_and_takes_what_is_here_after_that(tmp_path):
     with Server(ARCHIVE) as server:
         found = load(settings(tmp_path, "auto", server.url))
-        assert found.name == "voc-2000" and "because no other was here" in found.why
+        assert found.name == "voc-2000"
+        assert "because no other was here" in found.why
         assert "30 is all that the archive has" in found.why
     again = load(settings(tmp_path, "auto"))
-    assert again.pictures == found.pictures and "no larger set is here" in again.why
+    assert again.pictures == found.pictures
+    assert "no larger set is here" in again.why
     with Server(ARCHIVE) as server:
         load(settings(tmp_path, "voc", server.url))
     assert load(settings(tmp_path, "auto")).name == "voc"
@@ -164,9 +175,13 @@ def test_auto_draws_on_the_sample_when_no_address_works_and_shows_one_table(tmp_
         found = dataset.load(settings(tmp_path, "auto", one.url, two.url))
         shown = capsys.readouterr().out
         assert shown.count(one.url) == shown.count(two.url) == 1
-    assert "web page" in shown and "404" in shown and "Traceback" not in shown
-    assert found.name == "sample" and "could not be fetched" in found.why
-    assert found.why.count(". ") == 0 and len(found.pictures) >= 200
+    assert "web page" in shown
+    assert "404" in shown
+    assert "Traceback" not in shown
+    assert found.name == "sample"
+    assert "could not be fetched" in found.why
+    assert found.why.count(". ") == 0
+    assert len(found.pictures) >= 200
 
 
 def test_offline_opens_no_connection(tmp_path, no_network):
@@ -175,7 +190,8 @@ def test_offline_opens_no_connection(tmp_path, no_network):
             load(settings(tmp_path, wish, "http://127.0.0.1:9/a.tar", offline=True))
     needs_sample()
     found = load(settings(tmp_path, "auto", "http://127.0.0.1:9/a.tar", offline=True))
-    assert found.name == "sample" and "BOOTCAMP_OFFLINE=1" in found.why
+    assert found.name == "sample"
+    assert "BOOTCAMP_OFFLINE=1" in found.why
 
 
 def test_an_error_is_shown_without_a_traceback_in_a_notebook(tmp_path):
@@ -187,7 +203,9 @@ def test_an_error_is_shown_without_a_traceback_in_a_notebook(tmp_path):
     shell._showtraceback = lambda kind, error, lines: shown.extend(lines)
     shell.run_cell("fail()")
     text = "\n".join(shown)
-    assert "refused the connection" in text and "Traceback" not in text and "File" not in text
+    assert "refused the connection" in text
+    assert "Traceback" not in text
+    assert "File" not in text
     InteractiveShell.clear_instance()
 
 
@@ -233,7 +251,8 @@ def test_an_archive_is_a_data_set_and_changes_with_the_file(tmp_path):
     tar = tmp_path / "My pets!.tar"
     tar.write_bytes(tiny_voc.pack([("pets/cats/1.jpg", tiny_voc.jpeg(1))]))
     found = load(settings(tmp_path, str(tar)))
-    assert found.name == "my-pets" and found.pictures[0].labels == ("cats",)
+    assert found.name == "my-pets"
+    assert found.pictures[0].labels == ("cats",)
     tar.write_bytes(ARCHIVE)
     assert [p.labels for p in load(settings(tmp_path, str(tar))).pictures][:2] == [
         ("cat",),

@@ -140,7 +140,8 @@ INDEX_TYPES = {
 def test_every_kind_of_picture_becomes_rgb(data, colour):
     pixel = (2, 2) if data == palette_with_hole() else (0, 0)
     image = open_picture(data)
-    assert image.mode == "RGB" and near(image.getpixel(pixel), colour, 2)
+    assert image.mode == "RGB"
+    assert near(image.getpixel(pixel), colour, 2)
 
 
 def test_16_bits_keep_their_shades():
@@ -193,7 +194,8 @@ def test_an_unusable_picture_says_why_in_plain_words(data, reason, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 def test_the_bombs_limit_is_exact():
-    assert MAX_PIXELS == 178_956_970 and 13_377**2 < MAX_PIXELS < 13_378**2
+    assert MAX_PIXELS == 178_956_970
+    assert 13_377**2 < MAX_PIXELS < 13_378**2
     with pytest.raises(PictureError, match=r"truncated|damaged"):
         open_picture(bomb(13_377))
 
@@ -210,7 +212,8 @@ except PictureError as error:
 """
     command = [sys.executable, "-W", "default", "-c", code, str(tmp_path / "large.png")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stderr == "" and "truncated" in done.stdout
+    assert done.stderr == ""
+    assert "truncated" in done.stdout
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
@@ -231,8 +234,10 @@ def test_500_mutated_pictures_are_used_or_in_the_ledger(tmp_path):
     pictures, ledger = folder.read(tmp_path)
     skipped = {entry.path for entry in ledger.entries if not entry.used}
     used = {picture.id for picture in pictures}
-    assert used | skipped == {p.name for p in tmp_path.iterdir()} and not used & skipped
-    assert 50 < len(used) < 450 and all(entry.reason for entry in ledger.entries)
+    assert used | skipped == {p.name for p in tmp_path.iterdir()}
+    assert not used & skipped
+    assert 50 < len(used) < 450
+    assert all(entry.reason for entry in ledger.entries)
     for picture in pictures:
         assert open_picture(picture.path).size == (picture.width, picture.height)
 
@@ -267,9 +272,8 @@ def test_a_folder_is_walked_with_labels_from_its_class_folders(tmp_path):
         "t.tif": (),
     }
     assert list(found) == sorted(found)
-    assert (
-        list(reasons(ledger)) == ["notes.txt"] and "end like a picture" in ledger.entries[0].reason
-    )
+    assert list(reasons(ledger)) == ["notes.txt"]
+    assert "end like a picture" in ledger.entries[0].reason
 
 
 def test_the_order_is_the_same_whatever_order_the_disk_gives(tmp_path, monkeypatch):
@@ -294,7 +298,8 @@ def test_the_same_content_is_reported_and_both_stay(tmp_path):
     pictures, ledger = folder.read(tmp_path)
     assert [p.id for p in pictures] == ["a/1.jpg", "b/1.jpg", "b/other.jpg"]
     assert reasons(ledger) == {"b/1.jpg": "it has the same content as a/1.jpg"}
-    assert len(ledger) == 0 and ledger.entries[0].used
+    assert len(ledger) == 0
+    assert ledger.entries[0].used
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names and links")
@@ -310,8 +315,10 @@ def test_odd_names_links_and_pipes_go_to_the_ledger(tmp_path):
     pictures, ledger = folder.read(tmp_path)
     assert [p.id for p in pictures] == ["far/linked.jpg", "good.jpg", "link.jpg"]
     told = reasons(ledger)
-    assert "not valid UTF-8" in told["caf\\xe9.jpg"] and "broken link" in told["broken.jpg"]
-    assert "pipe" in told["pipe.jpg"] and "read already" in told["loop"]
+    assert "not valid UTF-8" in told["caf\\xe9.jpg"]
+    assert "broken link" in told["broken.jpg"]
+    assert "pipe" in told["pipe.jpg"]
+    assert "read already" in told["loop"]
     assert "same content" in told["link.jpg"]
     assert ledger.to_csv(tmp_path / "l.csv").read_text(encoding="utf-8").count("\n") == 6
 
@@ -325,7 +332,8 @@ def test_ids_are_composed_and_two_names_that_then_agree_are_told(tmp_path):
     if len(list(tmp_path.iterdir())) == 1:
         pytest.skip("this file system holds only one of the two names")
     pictures, ledger = folder.read(tmp_path)
-    assert [p.id for p in pictures] == [composed] and len(ledger) == 1
+    assert [p.id for p in pictures] == [composed]
+    assert len(ledger) == 1
     assert "accents" in ledger.entries[0].reason
 
 
@@ -362,12 +370,15 @@ def test_the_ledger_counts_shows_and_writes(tmp_path):
     for number in range(30):
         ledger.add(f"a/{number:02}.jpg", "it is empty (0 bytes)")
     ledger.add('odd "name", ä.jpg', "no annotation; it stays", used=True)
-    assert len(ledger) == 30 and ledger.summary() == "30 files were skipped, 1 used with a remark."
+    assert len(ledger) == 30
+    assert ledger.summary() == "30 files were skipped, 1 used with a remark."
     lines = ledger.table(limit=3).splitlines()
-    assert lines[1].startswith("skipped  a/00.jpg  it is empty") and lines[-1] == "... and 28 more"
+    assert lines[1].startswith("skipped  a/00.jpg  it is empty")
+    assert lines[-1] == "... and 28 more"
     with ledger.to_csv(tmp_path / "x" / "ledger.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["path", "reason", "used"] and len(rows) == 32
+    assert rows[0] == ["path", "reason", "used"]
+    assert len(rows) == 32
     assert rows[-1] == ['odd "name", ä.jpg', "no annotation; it stays", "yes"]
     assert ledger.reasons() == {"it is empty (0 bytes)": 30, "no annotation; it stays": 1}
 
@@ -376,4 +387,5 @@ def test_a_notebook_shows_a_sentence_and_what_to_do_but_no_traceback():
     with pytest.raises(PictureError) as caught:
         open_picture(b"no picture at all")
     shown = "\n".join(caught.value._render_traceback_())
-    assert "it is not a picture" in shown and "Choose a .jpg or .png" in shown
+    assert "it is not a picture" in shown
+    assert "Choose a .jpg or .png" in shown

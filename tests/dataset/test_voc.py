@@ -51,7 +51,8 @@ def test_a_stream_stops_when_the_first_n_are_here(tmp_path):
     with Server(ARCHIVE) as server:
         done = stream.first(20, [server.url], tmp_path, **QUICK)
     assert_first(20, tmp_path)
-    assert done["pictures"] == ORDER[:20] and done["total"] == len(ARCHIVE)
+    assert done["pictures"] == ORDER[:20]
+    assert done["total"] == len(ARCHIVE)
     last = ARCHIVE.index(f"JPEGImages/{ORDER[20]}.jpg".encode())
     assert last - 1024 < done["taken"] < last + 2 * 65_536 < len(ARCHIVE)
 
@@ -75,8 +76,11 @@ def test_more_than_there_is_gives_all_and_a_picture_without_annotation_stays(tmp
         done = stream.first(1000, [server.url], tmp_path, **QUICK)
     assert done["pictures"] == ORDER
     pictures, ledger = voc.read(tmp_path)
-    assert len(pictures) == 60 and pictures[3].labels == () and pictures[4].labels == ("dog",)
-    assert len(ledger) == 0 and ledger.entries[0].used
+    assert len(pictures) == 60
+    assert pictures[3].labels == ()
+    assert pictures[4].labels == ("dog",)
+    assert len(ledger) == 0
+    assert ledger.entries[0].used
     assert "no annotation" in ledger.entries[0].reason
 
 
@@ -109,7 +113,9 @@ def test_an_interrupted_stream_asks_for_the_rest_from_the_last_whole_member(tmp_
         assert state["pictures"] == ORDER[:10]
         stream.first(40, [server.url], tmp_path, **QUICK)
         asked = int(server.requests[-1]["Range"].removeprefix("bytes=").rstrip("-"))
-    assert asked == state["offset"] and asked % 512 == 0 and asked <= cut < asked + 2048
+    assert asked == state["offset"]
+    assert asked % 512 == 0
+    assert asked <= cut < asked + 2048
     assert_first(40, tmp_path)
 
 
@@ -250,7 +256,8 @@ def test_unpacking_goes_on_with_what_is_missing_or_cut(tmp_path):
     before = kept.stat().st_mtime_ns
     (tmp_path / "a" / ".complete.json").unlink()
     archive.unpack(tar, tmp_path / "a", progress=False)
-    assert victim.read_bytes() == FILES[0][1] and kept.stat().st_mtime_ns == before
+    assert victim.read_bytes() == FILES[0][1]
+    assert kept.stat().st_mtime_ns == before
 
 
 def special(name, kind, target=""):
@@ -330,8 +337,10 @@ def test_the_folders_of_both_years_are_understood_from_any_level(tmp_path, year)
     folder = make_folder(tmp_path, year)
     assert voc.find(folder) == voc.find(folder.parent) == voc.find(tmp_path) == folder
     pictures, ledger = voc.read(tmp_path)
-    assert [p.id for p in pictures] == ORDER[:4] and len(ledger.entries) == 0
-    assert pictures[0].labels == ("cat",) and (pictures[0].width, pictures[0].height) == (48, 32)
+    assert [p.id for p in pictures] == ORDER[:4]
+    assert len(ledger.entries) == 0
+    assert pictures[0].labels == ("cat",)
+    assert (pictures[0].width, pictures[0].height) == (48, 32)
 
 
 def test_of_two_years_the_later_is_taken_and_no_voc_is_told(tmp_path):
@@ -382,8 +391,11 @@ def test_a_picture_with_a_bad_annotation_stays_without_labels(tmp_path, content)
     path.unlink() if content is None else path.write_bytes(content)
     pictures, ledger = voc.read(tmp_path)
     assert [p.labels for p in pictures] == [("cat",), (), ("person",), ("cat",)]
-    assert pictures[1].boxes == () and len(ledger) == 0 and len(ledger.entries) == 1
-    assert "annotation" in ledger.entries[0].reason and ORDER[1] in ledger.entries[0].path
+    assert pictures[1].boxes == ()
+    assert len(ledger) == 0
+    assert len(ledger.entries) == 1
+    assert "annotation" in ledger.entries[0].reason
+    assert ORDER[1] in ledger.entries[0].path
 
 
 def test_500_mutated_annotations_are_used_or_in_the_ledger(tmp_path):
@@ -398,7 +410,9 @@ def test_500_mutated_annotations_are_used_or_in_the_ledger(tmp_path):
         (tmp_path / "Annotations" / f"{number}.xml").write_bytes(changed)
     pictures, ledger = voc.read(tmp_path)
     told = {entry.path: entry for entry in ledger.entries}
-    assert len(pictures) == 500 and len(ledger) == 0 and 50 < len(told) < 450
+    assert len(pictures) == 500
+    assert len(ledger) == 0
+    assert 50 < len(told) < 450
     for picture in pictures:
         entry = told.get(f"JPEGImages/{picture.id}.jpg")
         assert bool(picture.labels) == (entry is None)

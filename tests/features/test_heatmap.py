@@ -38,7 +38,8 @@ def test_the_heat_is_where_the_common_thing_is(extractor):
     right.paste(thing, (48, 48))
     one, two = heatmap.match_heatmap(extractor, left, right)
     assert one.shape == two.shape == (96, 96)
-    assert one.max() == pytest.approx(1) and one.min() >= 0
+    assert one.max() == pytest.approx(1)
+    assert one.min() >= 0
     assert one[:48, :48].sum() > one[48:, 48:].sum()
     assert two[48:, 48:].sum() > two[:48, :48].sum()
 
@@ -49,7 +50,8 @@ def test_feature_maps_of_an_extractor_are_those_of_the_keras_model(extractor):
 
     image = picture_of_noise(96, 96)
     maps = heatmap.feature_maps(extractor, image, "block3_conv1")
-    assert maps.shape == (24, 24, 256) and maps.min() == 0
+    assert maps.shape == (24, 24, 256)
+    assert maps.min() == 0
     model = convolutions(96, settings=extractor.settings)
     assert np.array_equal(maps, heatmap.feature_maps(model, image, "block3_conv1"))
     last = model(preprocess(image, 96)[None])[0]

@@ -55,7 +55,8 @@ def test_rmac_is_the_papers_sum_over_fourteen_squares(maps):
 def test_rmac_squares_stay_inside_and_cover_the_map(width):
     seen = np.zeros((width, width), bool)
     for y, x, side in pooling.squares(width):
-        assert 0 <= y <= width - side and 0 <= x <= width - side
+        assert 0 <= y <= width - side
+        assert 0 <= x <= width - side
         seen[y : y + side, x : x + side] = True
     assert seen.all()
 

@@ -91,7 +91,8 @@ def test_another_way_is_refused_and_both_are_named(tmp_path, three, key):
     other = {**HOW, key: 16 if key == "dim" else "vgg16-conv5-avg-224"}
     with pytest.raises(StoreError) as caught:
         Store(tmp_path / "s", other)
-    assert repr(HOW[key]) in str(caught.value) and repr(other[key]) in str(caught.value)
+    assert repr(HOW[key]) in str(caught.value)
+    assert repr(other[key]) in str(caught.value)
 
 
 def test_a_changed_file_is_not_done_but_a_touched_one_is(tmp_path, three):

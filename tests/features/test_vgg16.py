@@ -62,11 +62,13 @@ def folder(tmp_path, extractor):
 def test_vectors_have_unit_length_and_the_pictures_order(extractor, folder):
     vectors = extractor.extract(folder[::-1], "d", progress=False)
     assert vectors.ids == [picture.id for picture in folder[::-1]]
-    assert vectors.values.shape == (40, 512) and vectors.values.dtype == np.float32
+    assert vectors.values.shape == (40, 512)
+    assert vectors.values.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors.values, axis=1), 1, atol=1e-6)
     assert np.allclose(vectors.values[7], extractor.embed(folder[32].path), atol=1e-5)
     again = load_vectors("d", extractor.name, extractor.settings)
-    assert again.ids == vectors.ids and np.array_equal(again.values, vectors.values)
+    assert again.ids == vectors.ids
+    assert np.array_equal(again.values, vectors.values)
 
 
 @pytest.mark.weights
@@ -134,7 +136,8 @@ def test_a_picture_that_became_unreadable_is_left_out(extractor, folder):
     extractor.extract(folder, "d", progress=False)
     folder[4].path.write_bytes(b"")
     vectors = extractor.extract(folder, "d", progress=False)
-    assert "p04" not in vectors.ids and len(vectors.ids) == 39
+    assert "p04" not in vectors.ids
+    assert len(vectors.ids) == 39
     assert "p04" not in load_vectors("d", extractor.name, extractor.settings).ids
 
 

@@ -209,7 +209,8 @@ def test_the_real_tensors_have_their_digest_and_their_places(shared_settings):
     assert [(name, k.shape, b.shape) for name, k, b in parts] == weights.shapes()
     # The first filters see edges and colours, so they are small and of both signs.
     first = parts[0][1]
-    assert -1 < first.min() < -0.1 and 0.1 < first.max() < 1
+    assert -1 < first.min() < -0.1
+    assert 0.1 < first.max() < 1
 
 
 @pytest.mark.weights

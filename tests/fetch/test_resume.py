@@ -109,4 +109,5 @@ def test_the_interrupt_button_ends_with_a_sentence(many, tmp_path, shared_settin
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    assert len(errors) == 1 and "pictures done; they are kept. Run it again" in errors[0]
+    assert len(errors) == 1
+    assert "pictures done; they are kept. Run it again" in errors[0]

@@ -516,7 +516,9 @@ def test_a_damaged_log_is_told_and_no_wrong_vector_stays(here):
     code += "some_pictures(600), clustered(600), 512).values())); "
     code += "milvus.acknowledge(None, index._collection.uri, COLLECTION, 600)\n"
     code += "os.kill(os.getpid(), 9)"
-    child("from helpers.index import connection, schema; collection.BATCH = 100\n" + code, here).communicate()
+    child(
+        "from helpers.index import connection, schema; collection.BATCH = 100\n" + code, here
+    ).communicate()
     log = max(Path(here.milvus_uri).rglob("wal/*"), key=lambda file: file.stat().st_size)
     content = bytearray(log.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 5000] = os.urandom(5000)

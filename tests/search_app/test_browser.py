@@ -128,7 +128,8 @@ def test_an_uploaded_photo_finds_itself_first(page, room):
     kit.shoot(page, "voila-empty")
     picture = room[1][11]
     upload(page, picture.path)
-    assert first_hit(page) == picture.id and cards(page).count() == 12
+    assert first_hit(page) == picture.id
+    assert cards(page).count() == 12
     assert float(page.locator(".ris-score").first.inner_text()) > 0.99
     assert page.locator(".ris-query strong").inner_text() == picture.path.name
     assert f"{picture.width} × {picture.height}" in page.locator(".ris-query").inner_text()
@@ -209,7 +210,8 @@ def test_labels_that_are_cut_off_can_be_read_in_full(page):
           e.closest('.ris-card').querySelector('img').alt])"""
     )
     page.get_by_label("How many").fill("12")
-    assert cut and all(text == title and text in alt for text, title, alt in cut)
+    assert cut
+    assert all(text == title and text in alt for text, title, alt in cut)
 
 
 def test_a_dragged_region_is_searched_with_and_the_whole_comes_back(page, room):
@@ -350,7 +352,8 @@ def test_everything_works_by_keyboard(page):
         reached |= {name} - {None}
         hidden += [] if visible or name is None else [name]
         page.keyboard.press("Tab")
-    assert len(reached) == wanted and hidden == []
+    assert len(reached) == wanted
+    assert hidden == []
     page.locator(".ris-region").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowDown")
@@ -412,7 +415,8 @@ def test_no_source_is_sent_and_no_code_can_be_run(page, voila):
     assert "open_engine" not in page.content()
     kernel = re.search(r'"kernelId":\s*"([^"]+)"', page.content()).group(1)
     answers = answers_to_code(page, kernel)
-    assert "kernel_info_reply" in answers and "execute_reply" not in answers
+    assert "kernel_info_reply" in answers
+    assert "execute_reply" not in answers
     for path in ("/voila/files/app.ipynb", "/voila/files/..%2fvoila.json", "/etc/passwd"):
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(voila + path)
@@ -465,7 +469,8 @@ def test_a_kernel_that_died_is_told_in_a_sentence(pair):
     notice.get_by_text("does not answer. Reload the page").wait_for(timeout=1000)
     assert cards(pair).count() == 12
     box = notice.bounding_box()  # it must be seen wherever the page is scrolled to
-    assert 0 <= box["y"] < 100 and 0 <= box["x"] < box["x"] + box["width"] <= 1280
+    assert 0 <= box["y"] < 100
+    assert 0 <= box["x"] < box["x"] + box["width"] <= 1280
     kit.shoot(pair, "voila-no-answer")
     pair.get_by_role("button", name="Why this one").first.click()
     pair.get_by_role("dialog").get_by_text("One moment").wait_for()
@@ -502,7 +507,8 @@ def test_notebook_04_searches_in_jupyterlab_light_and_dark(lab, room):
     assert first_hit(lab) == room[1][8].id
     box = lab.get_by_label("Web address or path")
     box.press_sequentially("dd a b")  # in command mode, "dd" deletes a cell
-    assert box.input_value() == "dd a b" and lab.locator(".ris").count() == 1
+    assert box.input_value() == "dd a b"
+    assert lab.locator(".ris").count() == 1
     box.fill("")
     lab.locator(".ris").screenshot(path=kit.SCREENS / "lab-light.png")
     theme(lab, "JupyterLab Dark")
@@ -510,7 +516,8 @@ def test_notebook_04_searches_in_jupyterlab_light_and_dark(lab, room):
         ".ris", "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
     )
     lab.locator(".ris").screenshot(path=kit.SCREENS / "lab-dark.png")
-    assert brightness(ink) > 180 and brightness(paper) < 80
+    assert brightness(ink) > 180
+    assert brightness(paper) < 80
     theme(lab, "JupyterLab Light")
     kernel = lab.evaluate("async () => (await (await fetch('/api/kernels')).json())[0].id")
     assert "execute_reply" in answers_to_code(lab, kernel)  # here one may: the test can fail

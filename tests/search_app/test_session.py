@@ -71,7 +71,8 @@ def mine(tmp_path, pictures):
 def test_an_uploaded_picture_finds_itself(visit, pictures):
     visit.session.upload(pictures[7].path.read_bytes(), "holiday.jpg")
     visit.session.wait()
-    assert visit.ids()[0] == pictures[7].id and len(visit.ids()) == 12
+    assert visit.ids()[0] == pictures[7].id
+    assert len(visit.ids()) == 12
     assert visit.shown["results"]["hits"][0]["score"] == pytest.approx(1, abs=1e-3)
     assert visit.shown["results"]["identical_hit"] == pictures[7].path.name
     assert not any(hit["same"] for hit in visit.shown["results"]["hits"])  # labels are unknown
@@ -105,10 +106,12 @@ def test_a_broken_file_gets_a_sentence_and_the_last_results_stay(visit, pictures
     visit.session.upload(b"hello", "text.jpg")
     visit.session.wait()
     assert "“text.jpg” cannot be searched with" in visit.shown["status"]["error"]
-    assert visit.shown["results"] is before and visit.shown["query"] is query
+    assert visit.shown["results"] is before
+    assert visit.shown["query"] is query
     visit.session.choose(k=3)  # the old query still answers
     visit.session.wait()
-    assert len(visit.ids()) == 3 and visit.shown["status"] == {}
+    assert len(visit.ids()) == 3
+    assert visit.shown["status"] == {}
 
 
 def test_too_large_a_file_is_refused_before_it_is_opened(visit):
@@ -120,7 +123,8 @@ def test_too_large_a_file_is_refused_before_it_is_opened(visit):
 def test_an_indexed_picture_is_left_out_of_its_answer_and_labels_are_compared(visit, pictures):
     visit.session.pick(pictures[5].id)
     visit.session.wait()
-    assert pictures[5].id not in visit.ids() and len(visit.ids()) == 12
+    assert pictures[5].id not in visit.ids()
+    assert len(visit.ids()) == 12
     for hit in visit.shown["results"]["hits"]:
         assert hit["same"] == sorted(set(hit["labels"]) & set(pictures[5].labels))
         assert hit["thumb"][:3] == b"\xff\xd8\xff"
@@ -134,10 +138,12 @@ def test_a_part_is_another_query_and_the_whole_comes_back(visit, pictures):
     visit.session.wait()
     part = [hit["score"] for hit in visit.shown["results"]["hits"]]
     assert visit.shown["query"]["region"] == (0.1, 0.1, 0.6, 0.7)
-    assert max(part) < 0.999 and visit.ids() != whole
+    assert max(part) < 0.999
+    assert visit.ids() != whole
     visit.session.part(None)
     visit.session.wait()
-    assert visit.ids() == whole and visit.shown["query"]["region"] is None
+    assert visit.ids() == whole
+    assert visit.shown["query"]["region"] is None
 
 
 def test_the_controls_search_again_without_embedding_again(visit, pictures):
@@ -181,7 +187,8 @@ def test_of_many_requests_the_last_one_is_answered(visit, pictures):
     for picture in pictures[:10]:
         visit.session.upload(picture.path.read_bytes(), picture.id)
     visit.session.wait()
-    assert visit.shown["query"]["name"] == pictures[9].id and visit.ids()[0] == pictures[9].id
+    assert visit.shown["query"]["name"] == pictures[9].id
+    assert visit.ids()[0] == pictures[9].id
     answered = [value for name, value in visit.history if name == "results"]
     assert len(answered) < 10
 
@@ -194,7 +201,8 @@ def test_paths_and_addresses_keep_to_the_rules(visit, tmp_path, pictures):
     for text in ("../x.jpg", "/etc/passwd", "file:///etc/passwd", "http://127.0.0.1/a.jpg", "mine"):
         visit.session.open(text)
         visit.session.wait()
-        assert visit.shown["status"]["error"] and visit.ids()[0] == pictures[4].id
+        assert visit.shown["status"]["error"]
+        assert visit.ids()[0] == pictures[4].id
 
 
 def test_what_nobody_foresaw_is_told_without_a_traceback_and_raised_in_the_test(visit):
@@ -214,13 +222,16 @@ def test_a_folder_is_loaded_with_a_ledger_and_only_once(visit, mine, engines):
     folder = visit.shown["folder"]
     assert (folder["state"], folder["added"], folder["total"]) == ("done", 3, 5)
     assert [path for path, _ in folder["skipped"]] == ["cut.jpg", "text.jpg"]
-    assert visit.states().count("done") == 1 and "loading" in visit.states()
+    assert visit.states().count("done") == 1
+    assert "loading" in visit.states()
     visit.session.folder.load(str(mine))
     visit.session.wait()
-    assert engines[0].index.count() == before + 3 and visit.shown["folder"]["added"] == 0
+    assert engines[0].index.count() == before + 3
+    assert visit.shown["folder"]["added"] == 0
     visit.session.folder.remove(str(mine))
     visit.session.wait()
-    assert engines[0].index.count() == before and (mine / "cut.jpg").exists()
+    assert engines[0].index.count() == before
+    assert (mine / "cut.jpg").exists()
 
 
 def test_nothing_a_visitor_removes_takes_the_data_sets_own_pictures(visit, engines, pictures):
@@ -233,8 +244,10 @@ def test_nothing_a_visitor_removes_takes_the_data_sets_own_pictures(visit, engin
     for folder in ("", "own", "/", pictures[0].id, str(pictures[0].path), theirs, None):
         visit.session.folder.remove(folder)
         visit.session.wait()
-        assert all(index.get(one) for one in ids) and ids <= set(engines[0].pictures)
-    assert index.count() == len(ids) and pictures[0].path.exists()
+        assert all(index.get(one) for one in ids)
+        assert ids <= set(engines[0].pictures)
+    assert index.count() == len(ids)
+    assert pictures[0].path.exists()
 
 
 def test_own_pictures_are_found_looked_at_and_near_duplicates(visit, mine, pictures):
@@ -243,14 +256,16 @@ def test_own_pictures_are_found_looked_at_and_near_duplicates(visit, mine, pictu
     visit.session.pick(pictures[0].id)
     visit.session.wait()
     own = visit.ids()[0]
-    assert own.startswith("own/") and own.endswith(pictures[0].path.name)
+    assert own.startswith("own/")
+    assert own.endswith(pictures[0].path.name)
     visit.session.views.large(own)
     visit.session.wait()
     assert visit.shown["large"]["path"] == str(mine / pictures[0].path.name)
     visit.session.views.groups(0.99)
     visit.session.wait()
     groups = [{m["id"] for m in group["members"]} for group in visit.shown["groups"]["groups"]]
-    assert {own, pictures[0].id} in groups and visit.shown["groups"]["pictures"] >= 6
+    assert {own, pictures[0].id} in groups
+    assert visit.shown["groups"]["pictures"] >= 6
 
 
 def test_searching_goes_on_while_a_folder_loads_and_stop_stops(visit, tmp_path, pictures):
@@ -268,11 +283,13 @@ def test_searching_goes_on_while_a_folder_loads_and_stop_stops(visit, tmp_path, 
     assert begun.wait(30)
     visit.session.upload(pictures[9].path.read_bytes(), "now.jpg")
     visit.session._search.wait(30)
-    assert visit.shown["query"]["name"] == "now.jpg" and visit.session.folder.worker.busy
+    assert visit.shown["query"]["name"] == "now.jpg"
+    assert visit.session.folder.worker.busy
     visit.session.folder.stop()
     visit.session.wait()
     state = visit.shown["folder"]
-    assert state["state"] == "stopped" and 0 < state["added"] < 60
+    assert state["state"] == "stopped"
+    assert 0 < state["added"] < 60
 
 
 def test_links_that_lead_out_are_skipped_and_said(visit, tmp_path, tmp_path_factory, pictures):
@@ -329,4 +346,5 @@ def test_why_shows_both_pictures(visit, pictures):
     visit.session.views.why(visit.ids()[0])
     visit.session.wait()
     drawn = visit.shown["why"]["pictures"]
-    assert [picture[:3] for picture in drawn] == [b"\xff\xd8\xff"] * 2 and drawn[0] != drawn[1]
+    assert [picture[:3] for picture in drawn] == [b"\xff\xd8\xff"] * 2
+    assert drawn[0] != drawn[1]

@@ -29,7 +29,8 @@ def receive(app, content, *buffers):
 
 
 def test_it_opens_with_pictures_to_click_on(app, engine):
-    assert len(app.samples) == 12 and app.facts["count"] == engine.index.count()
+    assert len(app.samples) == 12
+    assert app.facts["count"] == engine.index.count()
     assert app.results == app.query == app.status == {}
     assert "widget.search" in repr(app)
 
@@ -76,8 +77,10 @@ def test_a_malformed_message_becomes_a_sentence(app, engine, message):
     receive(app, message)
     app.session.views.worker.wait()
     app.session._search.wait()
-    assert app.status["error"] and "Traceback" not in app.status["error"]
-    assert engine.index.count() == before and app.results["hits"]
+    assert app.status["error"]
+    assert "Traceback" not in app.status["error"]
+    assert engine.index.count() == before
+    assert app.results["hits"]
 
 
 def test_the_page_is_made_of_text_that_cannot_run(engine):

@@ -44,7 +44,8 @@ def test_an_error_is_told_and_the_worker_lives_on():
     worker.wait(5)
     worker.submit(lambda: done.append(1))
     worker.wait(5)
-    assert [type(error) for error in errors] == [ZeroDivisionError] and done == [1]
+    assert [type(error) for error in errors] == [ZeroDivisionError]
+    assert done == [1]
 
 
 def test_waiting_has_an_end():
