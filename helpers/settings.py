@@ -121,5 +121,5 @@ def _seconds(name, text):
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise ValueError(f"{name} is {text!r}, but it must be a positive number of seconds.")
+        raise ValueError(f"{name} is {text!r}, which isn't a positive number. Set it to seconds.")
     return seconds

@@ -2,12 +2,16 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from helpers import settings as _settings
 
-VOC_SUBSET = _settings.ROOT.parent / "shared" / "voc" / "voc2012-subset.tar"
+VOC_SUBSET = Path(
+    os.environ.get("BOOTCAMP_TEST_VOC")
+    or _settings.ROOT.parent / "shared" / "voc" / "voc2012-subset.tar"
+)
 TEST_DATA = _settings.ROOT / "build" / "test-data"
 
 
@@ -33,7 +37,6 @@ def shared_settings():
 
 @pytest.fixture(scope="session")
 def voc_subset():
-    """The path of the real VOC subset; skips, loudly, where it is absent."""
-    if not VOC_SUBSET.exists():
-        pytest.skip(f"ABSENT: real photographs, {VOC_SUBSET}")
+    """The path of the real VOC subset; without it tests skip loudly, and fail under CI."""
+    require(VOC_SUBSET.exists(), f"real photographs at {VOC_SUBSET}; set BOOTCAMP_TEST_VOC")
     return VOC_SUBSET

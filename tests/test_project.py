@@ -1,12 +1,14 @@
-"""The project's own promises: pins that agree, imports that cost nothing, a README that is true."""
+"""The project's own promises: pins that agree, arrows that point down, imports that are light."""
 
 import ast
 import re
 import subprocess
 import sys
 import tomllib
-from graphlib import TopologicalSorter
+from importlib import import_module
 
+import nbformat
+import pytest
 import yaml
 
 from helpers.course.run_notebooks import notebook_paths
@@ -14,10 +16,33 @@ from helpers.settings import ROOT
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?: ; ([^\\]+?))? *\\?$", re.M)
 
+GROUND = {"settings", "errors", "files", "lazy"}
+BELOW = {
+    "ground": set(),
+    "fetch": {"ground"},
+    "dataset": {"ground", "fetch"},
+    "features": {"ground", "fetch", "dataset"},
+    "index": {"ground"},
+    "search": {"ground", "fetch", "dataset", "features", "index"},
+    "course": {"ground", "fetch", "dataset", "features"},
+    "search_app": {"ground", "fetch", "dataset", "features", "index", "search", "course"},
+}
+"""The house: from each folder, the folders it may import from."""
+
+PACKAGES = [f"helpers.{name}" for name in BELOW if name not in ("ground", "search_app")]
+PACKAGES.append("search_app")
+
 
 def direct_dependencies():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return {re.match(r"[A-Za-z0-9._-]+", text)[0] for text in project["dependencies"]}
+
+
+def python_files(*folders):
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+# What it stands on
 
 
 def test_conda_and_pip_pins_agree():
@@ -39,12 +64,91 @@ def test_every_direct_dependency_is_locked_and_hashed():
         assert "==" not in block or "--hash=sha256:" in block
 
 
-def test_imports_load_nothing_heavy_and_touch_no_disk(tmp_path):
-    code = (
-        "import sys, helpers.settings, helpers.dataset.voc, helpers.index, helpers.search.metrics\n"
-        "heavy = {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
-    )
+def test_readme_names_every_notebook_folder_and_dependency():
+    readme = (ROOT / "README.md").read_text()
+    for path in notebook_paths():
+        assert f"notebooks/{path.name}" in readme
+    for name in [*direct_dependencies(), *PACKAGES]:
+        assert f"`{name.removeprefix('helpers.')}" in readme, name
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", readme):
+        assert (ROOT / target).exists(), target
+
+
+# The house
+
+
+def test_arrows_between_folders_only_point_down():
+    arrows = {(room(path), other) for path in python_files("helpers", "search_app")
+              for other in rooms_imported(ast.parse(path.read_text()))}  # fmt: skip
+    crossing = {(one, other) for one, other in arrows if one != other}
+    assert len(crossing) > 15  # so that a parser that sees nothing doesn't pass
+    assert {(one, other) for one, other in crossing if other not in BELOW[one]} == set()
+
+
+def test_only_notebook_04_uses_the_search_page():
+    users = set()
+    for path in notebook_paths():
+        code = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+        plain = "\n".join(re.sub(r"^\s*[%!].*$", "pass", source, flags=re.M) for source in code)
+        if "search_app" in rooms_imported(ast.parse(plain)):
+            users.add(path.name[:2])
+    assert users == {"04"}
+
+
+def room(path):
+    """Return the folder of the house that a file belongs to."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] == "search_app":
+        return "search_app"
+    return parts[1] if len(parts) > 2 else "ground"
+
+
+def rooms_imported(tree):
+    """Return the rooms that a file imports from, at any depth of its code."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "write imports out, from helpers on"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    found = {tuple(name.split(".")) for name in names}
+    inside = {parts[1] for parts in found if parts[0] == "helpers" and len(parts) > 1}
+    rooms = {"ground" if name in GROUND else name for name in inside}
+    return rooms | {"search_app" for parts in found if parts[0] == "search_app"}
+
+
+@pytest.mark.parametrize(("folder", "most"), [("helpers", 4600), ("search_app", 1000)])
+def test_the_plumbing_stays_short_enough_to_read(folder, most):
+    assert sum(len(path.read_text().splitlines()) for path in python_files(folder)) <= most
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_folder_says_whom_it_serves_and_hands_on_its_names(package):
+    module = import_module(package)
+    assert re.search(r"[Nn]otebooks? 0\d|[Ee]very notebook", module.__doc__)
+    assert module.__all__, package
+    assert set(module.__all__) <= set(dir(module))
+    for name in module.__all__:
+        assert getattr(module, name).__doc__, name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        module.nothing  # noqa: B018
+
+
+def test_importing_is_light_and_touches_no_disk(tmp_path):
+    code = f"""
+import sys
+for name in {PACKAGES}:
+    __import__(name)
+slow = {{"tensorflow", "keras", "pymilvus", "milvus_lite", "matplotlib", "numpy", "PIL"}}
+assert not slow & set(sys.modules), slow & set(sys.modules)
+from helpers.dataset import load
+from helpers.features import VGG16
+from helpers.index import Index
+from helpers.search import Engine, metrics
+slow -= {{"numpy", "PIL"}}
+assert not slow & set(sys.modules), slow & set(sys.modules)
+"""
     env = {"HOME": str(tmp_path), "BOOTCAMP_DATA": str(tmp_path / "data"), "PATH": ""}
     done = subprocess.run(
         [sys.executable, "-B", "-c", code], env=env, capture_output=True, text=True, check=False
@@ -53,40 +157,37 @@ def test_imports_load_nothing_heavy_and_touch_no_disk(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_readme_names_every_notebook_and_dependency():
-    readme = (ROOT / "README.md").read_text()
-    for path in notebook_paths():
-        assert f"notebooks/{path.name}" in readme
-    for name in direct_dependencies():
-        assert f"`{name}`" in readme
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", readme):
-        assert (ROOT / target).exists(), target
+MAY_TOUCH_THE_ENVIRONMENT = {
+    "helpers/settings.py",  # reads every setting
+    "helpers/features/runtime.py",  # tells TensorFlow to be quiet
+    "helpers/features/weights.py",  # hands the environment on to pip
+    "helpers/index/connection.py",  # hides MILVUS_URI while pymilvus is imported
+}
 
 
-def test_helpers_are_short_enough_to_read_aloud():
-    for path in (ROOT / "helpers").rglob("*.py"):
-        assert len(path.read_text().splitlines()) <= 300, path
+def test_only_settings_reads_environment_variables():
+    files = {path.relative_to(ROOT).as_posix(): path for path in python_files("helpers")}
+    files |= {path.relative_to(ROOT).as_posix(): path for path in python_files("search_app")}
+    touching = {name for name, path in files.items() if "environ" in attributes(path)}
+    assert touching == MAY_TOUCH_THE_ENVIRONMENT
+    reading = {name for name, path in files.items() if reads_environment(path)}
+    assert reading == {"helpers/settings.py"}
 
 
-def test_readme_names_every_helper():
-    readme = (ROOT / "README.md").read_text()
-    for path in (ROOT / "helpers").glob("*.py"):
-        assert path.stem == "__init__" or f"`{path.stem}`" in readme, path.stem
+def attributes(path):
+    """Return the names of all attributes that the file's code uses, `os.getenv` as "environ"."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    found = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return found | ({"environ"} if "getenv" in found else set())
 
 
-def test_no_helper_imports_upward():
-    """Whichever way one follows the imports, one never comes back: nothing depends on itself."""
-    folder = ROOT / "helpers"
-    names = {path.stem: path for path in folder.rglob("*.py") if path.stem != "__init__"}
-    graph = {name: imported(path) & names.keys() for name, path in names.items()}
-    assert sum(map(len, graph.values())) > 50
-    TopologicalSorter(graph).prepare()  # raises CycleError
-
-
-def imported(path):
-    """Return the last part of everything that the file imports from helpers, at any depth."""
-    found = set()
+def reads_environment(path):
+    """Return True where the code looks one variable up in a mapping called env… ."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("helpers"):
-            found |= {node.module.split(".")[-1], *(alias.name for alias in node.names)}
-    return found - {"helpers", "page"}
+        looked_up = isinstance(node, ast.Attribute) and node.attr == "get"
+        looked_up = looked_up or (
+            isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
+        )
+        if looked_up and re.match(r"\(?(os\.)?env(iron)?\b", ast.unparse(node.value)):
+            return True
+    return False

@@ -1,7 +1,6 @@
 """The settings: what each variable means, and what a wrong one says."""
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
@@ -46,27 +45,37 @@ def test_a_wrong_value_names_its_variable_and_what_to_set(env):
         from_environment(env)
 
 
-def test_mirrors_are_parted_by_blanks():
+def test_mirrors_are_separated_by_spaces():
     found = from_environment({"BOOTCAMP_VOC_MIRRORS": "http://a/x.tar  http://b/y.tar"})
     assert found.voc_mirrors == ("http://a/x.tar", "http://b/y.tar")
 
 
-def test_importing_the_data_helpers_is_light_and_touches_no_disk(tmp_path):
-    code = """
-import sys
-import helpers.settings, helpers.dataset.voc, helpers.dataset.pictures, helpers.fetch.download
-heavy = {"tensorflow", "matplotlib", "requests", "pymilvus", "pandas"} & set(sys.modules)
-print(sorted(heavy))
-"""
-    before = sorted(tmp_path.iterdir())
-    env = {"BOOTCAMP_DATA": str(tmp_path / "data"), "PATH": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=env,
-        cwd=tmp_path,
-        check=True,
+def test_roots_are_the_data_and_the_project_unless_named(tmp_path):
+    elsewhere = tmp_path / "data"
+    assert from_environment({"BOOTCAMP_DATA": str(elsewhere)}).roots == (elsewhere, ROOT)
+    named = from_environment({"BOOTCAMP_ROOTS": os.pathsep.join([str(tmp_path), "", "~"])})
+    assert named.roots == (tmp_path, Path.home())
+
+
+def test_roots_are_resolved_through_links(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert from_environment({"BOOTCAMP_ROOTS": str(tmp_path / "link")}).roots == (
+        tmp_path / "real",
     )
-    assert done.stdout.strip() == "[]"
-    assert sorted(tmp_path.iterdir()) == before
+    assert tmp_path / "real" in from_environment({"BOOTCAMP_DATA": str(tmp_path / "link")}).roots
+
+
+def test_precision_and_keras_home_come_from_the_environment(tmp_path):
+    assert from_environment({}).precision == "auto"
+    assert from_environment({"BOOTCAMP_PRECISION": "int8"}).precision == "int8"
+    assert from_environment({}).keras_home == Path.home() / ".keras"
+    assert from_environment({"KERAS_HOME": str(tmp_path)}).keras_home == tmp_path
+
+
+def test_the_official_archive_is_the_published_one():
+    release = from_environment({}).voc_release
+    assert release.size == 1_999_639_040
+    assert dict(release.digests)["md5"] == "6cd6e144f989b92b3379bac3b3de84fd"
+    assert dict(release.counts)["pictures"] == 17_125
+    assert all(url.endswith(release.file) for url in release.urls)
