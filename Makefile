@@ -1,12 +1,17 @@
-# Every target makes its own set-up in .venv first; the second time that takes no time.
+# Every target sets up .venv first if it has to; from the second time on, that takes no time.
+# `make help` lists the targets. Another Python: make lab PYTHON=python3.13. A second environment
+# beside the first: make run PYTHON=python3.13 VENV=.venv-3.13.
 
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
 OUT ?= build/kit
 VOC ?= 2000
 HEAVY := server or browser or kit
-DEV := .venv/.ready-dev
+SLOW := slow or weights
+MINOR := import sys; print("%d.%d" % sys.version_info[:2])
 
 # A workshop kit replaces the package index, too.
 ifdef BOOTCAMP_KIT
@@ -14,7 +19,19 @@ export PIP_NO_INDEX := 1
 export PIP_FIND_LINKS := $(BOOTCAMP_KIT)/wheels
 endif
 
-.PHONY: lab app run test test-kit test-server test-browser lint bench notebooks kit lock clean
+# An environment keeps the Python that it was made with, so don't pretend to use another.
+ifneq ($(origin PYTHON),file)
+ifneq ($(wildcard $(BIN)/python),)
+ifeq ($(filter help lock clean,$(MAKECMDGOALS)),)
+ifneq ($(shell $(BIN)/python -c '$(MINOR)'),$(shell $(PYTHON) -c '$(MINOR)'))
+$(error $(VENV) has another Python than $(PYTHON). Run `make clean` first, or add VENV=.venv-new)
+endif
+endif
+endif
+endif
+
+.DELETE_ON_ERROR:
+.PHONY: lab app run setup unit test test-kit test-server test-browser lint bench notebooks kit lock clean help
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --config=jupyter_server_config.json notebooks
@@ -25,9 +42,13 @@ app: $(READY)  ## serve the search page on http://127.0.0.1:8866
 run: $(READY)  ## execute every notebook without a browser, into build/
 	$(BIN)/python -m helpers.course.run_notebooks
 
-test: $(DEV)  ## unit tests, then the slow ones, then every notebook through nbval
-	$(BIN)/python -m pytest -m "not ($(HEAVY) or slow or weights)" tests
-	$(BIN)/python -m pytest -m "(slow or weights) and not ($(HEAVY))" tests
+setup: $(DEV)  ## install everything, including what the tests need
+
+unit: $(DEV)  ## the unit tests alone, for the inner loop (under a minute)
+	$(BIN)/python -m pytest -m "not ($(HEAVY) or $(SLOW))" tests
+
+test: unit  ## the unit tests, the slow ones, then every notebook through nbval
+	$(BIN)/python -m pytest -m "($(SLOW)) and not ($(HEAVY))" tests
 	BOOTCAMP_DATASET=sample BOOTCAMP_DATA=build/test-data $(BIN)/python -m pytest \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks
 
@@ -40,7 +61,7 @@ test-server: $(DEV)  ## the same answers from a real Milvus server
 test-browser: $(DEV)  ## JupyterLab and Voila in a real Chromium
 	$(BIN)/python -m pytest -m browser tests
 
-lint: $(DEV)
+lint: $(DEV)  ## check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
@@ -48,20 +69,25 @@ notebooks: $(READY)  ## execute the notebooks on the sample and store their outp
 	BOOTCAMP_DATASET=sample BOOTCAMP_DATA=build/notebook-data $(BIN)/python -m helpers.course.run_notebooks --save
 
 bench: $(DEV)  ## side-by-side measurements, each a table and a file in build/bench/
-	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+	for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 kit: $(READY)  ## a folder for a USB stick that replaces the internet: make kit OUT=/media/usb VOC=2000
 	$(BIN)/python -m helpers.course.kit $(OUT) --voc $(VOC)
 
-lock:  ## write the lock files anew (needs uv)
+lock:  ## re-lock the versions (needs uv; .ci/lock --upgrade takes newer ones)
 	.ci/lock
 
-clean:
-	rm -rf build .venv
+clean:  ## delete build/ and the environment; downloads in data/ stay
+	rm -rf build $(VENV)
 
-$(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed; name it: make PYTHON=python3.12')"
-	$(PYTHON) -m venv .venv
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' Makefile
+
+$(BIN)/python:
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed; name one: make PYTHON=python3.12')"
+	$(PYTHON) -m venv $(VENV)
+
+$(READY): requirements.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
