@@ -1,19 +1,23 @@
-"""The notebooks keep their promises of form; that they run is nbval's business (`make test`)."""
+"""The notebooks keep their form, and every name they use exists; that they run, nbval checks."""
 
+import ast
+import inspect
 import re
+from importlib import import_module, util
 
 import nbformat
 import pytest
 
 from helpers.course.run_notebooks import NOTEBOOKS, notebook_paths
 
+PACKAGES = ("helpers", "search_app")
 PATHS = notebook_paths()
 NOTEBOOK = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 
-def cells(path, kind=None):
+def cells(path, cell_type=None):
     notebook = nbformat.read(path, as_version=4)
-    return [cell for cell in notebook.cells if kind in (None, cell.cell_type)]
+    return [cell for cell in notebook.cells if cell_type in (None, cell.cell_type)]
 
 
 def tags(cell):
@@ -55,13 +59,14 @@ def test_code_cells_fit_a_projector(path):
 
 
 @NOTEBOOK
-def test_every_figure_is_told_in_words(path):
+def test_every_figure_has_a_text_alternative(path):
     told = ""
     for cell in cells(path):
         if cell.cell_type == "markdown":
             told = cell.source
         elif "plt.show()" in cell.source and "solution" not in tags(cell):
-            assert "*(" in told and ")*" in told, f"{cell.id} shows a figure without alt text"
+            alternative = re.search(r"\*\(.+\)\*", told, re.S)
+            assert alternative, f"{cell.id} shows a figure without a text alternative"
 
 
 @NOTEBOOK
@@ -82,7 +87,8 @@ def test_every_stub_has_a_check_and_a_tested_solution(path):
 def test_checked_outputs_are_there_to_be_checked(path):
     checked = [cell for cell in cells(path, "code") if "nbval-check-output" in tags(cell)]
     for cell in checked:
-        assert cell.outputs and cell.execution_count, f"{cell.id} would pass without a check"
+        assert cell.outputs, f"{cell.id} would pass without a check"
+        assert cell.execution_count, f"{cell.id} would pass without a check"
     assert all(cell.execution_count for cell in cells(path, "code")), "run `make notebooks`"
 
 
@@ -97,3 +103,80 @@ def test_links_between_notebooks_lead_somewhere(path):
 def test_outputs_carry_no_path_of_a_machine(path):
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"/(home|root|Users|tmp|work)/", text)
+
+
+# Every name that a notebook takes from this project
+
+
+@pytest.mark.parametrize("path", [*PATHS, NOTEBOOKS / "app.ipynb"], ids=lambda path: path.stem)
+def test_every_name_and_keyword_that_a_notebook_uses_exists(path):
+    code = "\n".join(cell.source for cell in cells(path, "code"))
+    assert check_names(ast.parse(code)) > 0
+
+
+def test_a_renamed_name_would_be_noticed():
+    for line in (
+        "from helpers.index import Indexx",
+        "from helpers import dataset; dataset.loads()",
+        "from helpers.index import Index; index = Index('a'); index.synchronise()",
+        "from helpers.index import Labels; Labels(anyof=('bus',))",
+    ):
+        with pytest.raises(AssertionError, match="not there"):
+            check_names(ast.parse(line))
+
+
+def check_names(tree):
+    """Check every name, attribute and keyword of ours, and return how many calls were ours."""
+    names = ours(tree)
+    for node in ast.walk(tree):
+        resolve(node, names)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return sum(keywords_exist(call, names) for call in calls)
+
+
+def ours(tree):
+    """Return {name: object} for what a notebook imports from us, and {variable: its class}."""
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in PACKAGES:
+            for alias in node.names:
+                names[alias.asname or alias.name] = member(node.module, alias.name)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            made = resolve(node.value.func, names)
+            if inspect.isclass(made):
+                names |= {target.id: made for target in node.targets}
+    return names
+
+
+def member(module, name):
+    """Return what `from module import name` gives."""
+    package = import_module(module)
+    if not hasattr(package, name):
+        assert util.find_spec(f"{module}.{name}"), f"{module}.{name} is not there"
+        import_module(f"{module}.{name}")
+    return getattr(package, name)
+
+
+def resolve(node, names):
+    """Return the object that a dotted name stands for, or None when it isn't ours."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    owner = resolve(node.value, names) if isinstance(node, ast.Attribute) else None
+    if inspect.ismodule(owner):
+        assert hasattr(owner, node.attr), f"{owner.__name__}.{node.attr} is not there"
+    return getattr(owner, node.attr, None) if owner is not None else None
+
+
+def keywords_exist(call, names):
+    """Check a call of something ours, and return whether it was ours."""
+    called = resolve(call.func, names)
+    if called is None:
+        owner = resolve(call.func.value, names) if isinstance(call.func, ast.Attribute) else None
+        assert owner is None, f"{owner.__name__}.{call.func.attr} is not there"
+        return False
+    parameters = inspect.signature(called).parameters.values()
+    open_ended = any(each.kind is each.VAR_KEYWORD for each in parameters)
+    unknown = {word.arg for word in call.keywords} - {each.name for each in parameters}
+    assert open_ended or not unknown, f"{unknown} in {ast.unparse(call)} is not there"
+    return True

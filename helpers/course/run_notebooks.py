@@ -1,7 +1,7 @@
-"""Execute every notebook in order, without a browser: `python -m helpers.course.run_notebooks [--save]`.
+"""Execute every notebook in order, without a browser: `python -m helpers.course.run_notebooks`.
 
-Each one becomes `build/NN_….html`, and what they measured becomes `build/summary.json`. `--save`
-also writes the outputs back into the notebooks, which is how the stored ones are made.
+Each one becomes `build/NN_….html`, and what they measured becomes `build/summary.json`. With
+`--save` the outputs also go back into the notebooks, which is how the stored ones are made.
 """
 
 import argparse
@@ -9,28 +9,34 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 
+from helpers.files import atomic_write, write_json
 from helpers.settings import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
 BUILD = ROOT / "build"
+METADATA = {  # the same on every machine
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 
 
-def notebook_paths():
+def notebook_paths() -> list[Path]:
     """Return the numbered notebooks in the order in which they are taught."""
     return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
 
-def execute(path, timeout=3600):
+def execute(path: Path, timeout: float = 3600) -> nbformat.NotebookNode:
     """Return the notebook at `path`, executed in its own folder with a fresh kernel.
 
-    A cell that fails raises CellExecutionError, after the notebook so far was written as HTML;
-    `timeout` is the seconds that one cell may take.
+    `timeout` is how many seconds one cell may take. A failing cell raises CellExecutionError; what
+    ran before it is in the HTML page all the same.
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
@@ -49,45 +55,35 @@ def execute(path, timeout=3600):
 
 def write_html(notebook, target):
     """Write a notebook as one self-contained HTML page."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    exporter = HTMLExporter(embed_images=True)
-    page, _ = exporter.from_notebook_node(
-        notebook, resources={"metadata": {"name": target.stem.replace("_", " ")}}
-    )
-    target.write_text(page, encoding="utf-8")
+    name = {"metadata": {"name": target.stem.replace("_", " ")}}
+    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, resources=name)
+    with atomic_write(target) as file:
+        file.write(page.encode())
 
 
-def measured(notebook):
-    """Return what the notebook's cells tagged `summary` printed as JSON, merged into one dict."""
-    facts = {}
-    for cell in notebook.cells:
-        if "summary" in cell.metadata.get("tags", []):
-            for output in cell.outputs:
-                if output.output_type == "stream":
-                    facts |= json.loads(output.text)
-    return facts
-
-
-def clean(notebook):
-    """Remove what differs between two runs or machines: times, counts' gaps, widget state."""
-    notebook.metadata.pop("widgets", None)
-    notebook.metadata["kernelspec"] = {
-        "display_name": "Python 3",
-        "language": "python",
-        "name": "python3",
-    }
-    notebook.metadata["language_info"] = {"name": "python"}
+def save(notebook, path):
+    """Store an executed notebook without what differs between runs: timings, widget state."""
+    notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-    return notebook
+    with atomic_write(path) as file:
+        file.write(nbformat.writes(notebook).encode() + b"\n")
+
+
+def summary(notebook):
+    """Return what the cells tagged `summary` printed as JSON, merged into one dict."""
+    tagged = [cell for cell in notebook.cells if "summary" in cell.metadata.get("tags", [])]
+    outputs = [output for cell in tagged for output in cell.outputs]
+    printed = [json.loads(output.text) for output in outputs if output.output_type == "stream"]
+    return {name: value for facts in printed for name, value in facts.items()}
 
 
 def main(arguments=None):
-    """Run all notebooks, one progress line each; return the process' exit status."""
+    """Run all notebooks, one progress line each; return the exit status of the process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--save", action="store_true", help="store the outputs in the notebooks")
-    save = parser.parse_args(arguments).save
-    summary, seconds = {}, {}
+    storing = parser.parse_args(arguments).save
+    facts, seconds = {}, {}
     for path in notebook_paths():
         start = time.perf_counter()
         print(f"{path.stem:32}", end=" ", flush=True)
@@ -98,12 +94,12 @@ def main(arguments=None):
             return 1
         seconds[path.stem] = round(time.perf_counter() - start, 1)
         print(f"{seconds[path.stem]:6.1f} s", flush=True)
-        summary |= measured(notebook)
-        if save:
-            nbformat.write(clean(notebook), path)
-    text = json.dumps(summary | {"seconds": seconds}, indent=2)
-    (BUILD / "summary.json").write_text(text + "\n", encoding="utf-8")
-    print(text)
+        facts |= summary(notebook)
+        if storing:
+            save(notebook, path)
+    facts["seconds"] = seconds
+    write_json(BUILD / "summary.json", facts)
+    print(json.dumps(facts, indent=2))
     return 0
 
 

@@ -39,7 +39,7 @@ VECTORS[2, 0] = 0.8  # dogs lie near cats
 def test_right_wrong_and_not_answered(check, right, wrong, capsys):
     assert check(right) is True
     assert "Right" in capsys.readouterr().out
-    for answer in (wrong, ..., None, "nonsense"):
+    for answer in (wrong, ..., None, "nonsense", ["nonsense"], [["nested"]], {}, np.arange(3)):
         assert check(answer) is False
         assert "Hint" in capsys.readouterr().out
 

@@ -62,7 +62,7 @@ def test_bars_put_the_largest_on_top_and_show_chance():
 def test_every_other_figure_draws(pictures, tmp_path):
     image = Image.open(pictures["a"].path)
     drawn = [
-        plots.heat_map(np.eye(2), ["bus", "cat"], "Together", "pictures"),
+        plots.matrix(np.eye(2), ["bus", "cat"], "Together", "pictures"),
         plots.side_by_side([image, np.zeros((5, 5))], ["one", "two"]),
         plots.feature_maps(np.random.default_rng(0).random((4, 4, 9)), [0, 8], "maps"),
         plots.picture_map(np.eye(3)[:, :2], list(pictures.values()), "map"),

@@ -1,4 +1,4 @@
-"""The notebook runner: facts gathered, pages written, failures told, nothing stored by accident."""
+"""The notebook runner gathers facts, writes pages, reports failures, stores only when asked."""
 
 import json
 
@@ -29,11 +29,11 @@ def build(tmp_path, monkeypatch):
 def test_facts_come_from_the_cell_that_is_tagged(tmp_path, build):
     source = "import json; print(json.dumps({'map': 0.5}))"
     done = run_notebooks.execute(notebook(tmp_path, "print('{}')", source, tags=["summary"]))
-    assert run_notebooks.measured(done) == {"map": 0.5}
+    assert run_notebooks.summary(done) == {"map": 0.5}
     assert "0.5" in (build / "07_test_it.html").read_text()
 
 
-def test_a_failing_cell_is_told_and_what_ran_is_kept(tmp_path, build):
+def test_a_failing_cell_raises_and_what_ran_is_kept(tmp_path, build):
     with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
         run_notebooks.execute(notebook(tmp_path, "print('so far so good')", "1 / 0"))
     assert "so far so good" in (build / "07_test_it.html").read_text()
