@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 from helpers.course.run_notebooks import NOTEBOOKS, notebook_paths
+from helpers.settings import ROOT
 
 PACKAGES = ("helpers", "search_app")
 PATHS = notebook_paths()
@@ -105,7 +106,19 @@ def test_outputs_carry_no_path_of_a_machine(path):
     assert not re.search(r"/(home|root|Users|tmp|work)/", text)
 
 
-# Every name that a notebook takes from this project
+# What a notebook takes from this project
+
+
+@NOTEBOOK
+def test_every_message_that_a_notebook_quotes_exists(path):
+    trees = [ast.parse(p.read_text()) for folder in PACKAGES for p in (ROOT / folder).rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    texts = " ".join(" ".join(str(node.value).lower().split()) for node in nodes)
+    wrong = next(cell.source for cell in cells(path) if "## What goes wrong here" in cell.source)
+    quoted = re.findall(r'\*\*"(.+?)"', " ".join(wrong.lower().split()))
+    assert quoted
+    for piece in " … ".join(quoted).split("…"):
+        assert piece.strip(" .,") in texts, piece
 
 
 @pytest.mark.parametrize("path", [*PATHS, NOTEBOOKS / "app.ipynb"], ids=lambda path: path.stem)

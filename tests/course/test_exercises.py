@@ -1,4 +1,4 @@
-"""The exercises' checks accept what is right, hint at what is wrong, and never raise."""
+"""The exercises' checks accept right answers, hint at wrong ones, and never raise."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ PICTURES = [
 ]
 LABELS = [("cat",), ("cat",), ("dog",), ("bus",)]
 VECTORS = np.eye(4, 6, dtype=np.float32)
-VECTORS[2, 0] = 0.8  # dogs lie near cats
+VECTORS[2, 0] = 0.8  # dogs are near cats
 
 
 @pytest.mark.parametrize(
