@@ -1,7 +1,7 @@
 """How fast pictures come in: listing and checking them, streaming an archive, and its memory.
 
 Run `python bench/ingest.py [ARCHIVE]`; prints a table and writes build/bench/ingest.json. ARCHIVE
-is a PASCAL VOC archive, by default the test subset; without one, small made-up pictures serve.
+is a PASCAL VOC archive, by default the test subset, else small made-up pictures.
 """
 
 import functools
@@ -21,12 +21,13 @@ from pathlib import Path
 from PIL import Image
 
 from helpers.dataset import voc
-from helpers.dataset.decode_cache import Checks
+from helpers.dataset.decode_cache import DecodeCache
 from helpers.fetch import archive, stream
-from helpers.settings import ROOT
+from helpers.settings import ROOT, from_environment
 
 SUBSET = ROOT.parent / "shared" / "voc" / "voc2012-subset.tar"
 OUT = ROOT / "build" / "bench" / "ingest.json"
+SETTINGS = from_environment({})
 
 
 def main():
@@ -49,21 +50,21 @@ def row(what, value, unit):
 
 
 def reading(source, place):
-    """Unpack, then list and check the pictures: first fresh, then from memory."""
+    """Unpack, then list and check the pictures: first decoded, then remembered."""
     start = time.perf_counter()
     archive.unpack(source, place / "all", progress=False)
     unpacked = time.perf_counter() - start
     rows = [row("unpacked", source.stat().st_size / 1e6 / unpacked, "MB/s")]
-    for what in ("listed and checked (decoded)", "listed again (checks remembered)"):
+    for what in ("listed and checked (decoded)", "listed again (sizes remembered)"):
         start = time.perf_counter()
-        with Checks(place / "checks.json") as checked:
-            pictures, _ = voc.read(place / "all", checked)
+        with DecodeCache(place / "checks.json") as size_of:
+            pictures, _ = voc.list_pictures(place / "all", size_of)
         rows.append(row(what, len(pictures) / (time.perf_counter() - start), "pictures/s"))
     return rows
 
 
 def streaming(source, place):
-    """Stream the first N over HTTP: which share of the archive do they cost?"""
+    """Stream the first N over HTTP: how much of the archive do they cost?"""
     handler = functools.partial(Quiet, directory=str(source.parent))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -71,7 +72,7 @@ def streaming(source, place):
     rows = []
     for count in (60, 200, 600):
         start = time.perf_counter()
-        done = stream.first(count, [url], place / f"first-{count}", progress=False)
+        done = stream.first(count, [url], place / f"first-{count}", SETTINGS, progress=False)
         seconds, share = time.perf_counter() - start, done["taken"] / done["total"]
         rows.append(row(f"bytes for the first {count}", done["taken"] / 1e6, "MB"))
         rows.append(row(f"  of the archive's {done['total'] / 1e6:.1f} MB", 100 * share, "%"))
@@ -98,7 +99,7 @@ def peak(path, folder):
     """Print this process's peak memory in MB after it streamed 200 pictures out of `path`."""
     import resource  # not on Windows
 
-    stream.first(200, [Path(path)], folder, progress=False)
+    stream.first(200, [Path(path)], Path(folder), SETTINGS, progress=False)
     unit = 1 if sys.platform == "darwin" else 1024
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
@@ -141,10 +142,10 @@ def noise():
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files without a word; a client that hangs up early is what is measured."""
+    """Serves files silently; a client that hangs up early is just what we measure."""
 
     def log_message(self, *_):
-        """Say nothing."""
+        """Log nothing."""
 
     def copyfile(self, source, outputfile):
         """Send until the client has enough."""

@@ -22,15 +22,18 @@ def atomic_write(path, durable=False):
     try:
         with part.open("xb") as file:
             yield file
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(part, path)
+        durable_replace(part, path) if durable else os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    if durable:
-        _sync_folder(path.parent)
+
+
+def durable_replace(part, path):
+    """Rename the finished file `part` to `path`; return when the disk has both content and name."""
+    with part.open("r+b") as file:
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    _sync_folder(path.parent)
 
 
 def write_json(path, content):

@@ -43,15 +43,19 @@ def files(count, filler=0):
     return [*annotations, *sets, *pictures, *masks]
 
 
-def pack(members):
-    """Return the bytes of a tar archive of [(path, bytes or TarInfo to add as it is)]."""
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
+def pack(members, pax_headers=None):
+    """Return the bytes of a tar archive of [(path, bytes or TarInfo to add as it is)].
+
+    With `pax_headers` each member has these records, whatever they claim.
+    """
+    file, kind = io.BytesIO(), tarfile.PAX_FORMAT if pax_headers else tarfile.GNU_FORMAT
+    with tarfile.open(fileobj=file, mode="w", format=kind) as tar:
         for path, content in members:
             if isinstance(content, tarfile.TarInfo):
                 tar.addfile(content)
                 continue
             info = tarfile.TarInfo(path)
+            info.pax_headers = pax_headers or {}
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     return file.getvalue()
@@ -62,3 +66,19 @@ def release(content, count, urls=()):
     sha1 = hashlib.sha1(content).hexdigest()
     counts = dict(pictures=count, annotations=count, objects=count, classes=min(count, 3))
     return Release("voc.tar", len(content), (("sha1", sha1),), tuple(urls), tuple(counts.items()))
+
+
+def mutated(data, rng):
+    """Return `data` with some bytes changed, or a piece cut out, doubled or lost at the end."""
+    data, kind = bytearray(data), rng.integers(8)
+    at, end = sorted(rng.integers(0, len(data), 2))
+    if kind < 5:
+        for place in rng.integers(0, len(data), 1 + kind):
+            data[place] = rng.integers(32, 127) if rng.integers(2) else rng.integers(256)
+    elif kind == 5:
+        del data[at:end]
+    elif kind == 6:
+        data[at:at] = data[at:end]
+    else:
+        del data[at:]
+    return bytes(data)

@@ -1,36 +1,48 @@
-"""Any folder as a data set: its pictures in a fixed order, labelled by the folder they lie in."""
+"""Any folder as a data set: its pictures in a fixed order, labelled by the folder they are in."""
 
 import hashlib
 import os
 import stat
 import unicodedata
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from helpers.dataset.pictures import SUFFIXES, Ledger, Picture, PictureError, check, printable
+from helpers.dataset.pictures import (
+    SUFFIXES,
+    Ledger,
+    Picture,
+    PictureError,
+    decoded_size,
+    printable,
+)
 
 
-def read(folder, checked=check, progress=False):
+def list_pictures(
+    folder: Path,
+    size_of: Callable[[Path], tuple[int, int]] = decoded_size,
+    progress: bool = False,
+) -> tuple[list[Picture], Ledger]:
     """Return ([Picture], Ledger) of every picture in or under `folder`, ordered by id.
 
     The id is the path relative to `folder`, with `/` on every system and composed accents (NFC),
-    so it is the same wherever the folder is copied. The label is the parent folder's name, none
-    for a picture that lies in `folder` itself. Hidden files and folders are passed over; any
-    other file that is not used is in the ledger. `checked(path)` returns (width, height) or
-    raises PictureError.
+    so it is the same wherever the folder is copied. The label is the parent folder's name; a
+    picture in `folder` itself has none. Hidden files and folders are passed over; any other file
+    that isn't used is in the ledger. `size_of(path)` returns (width, height) or raises
+    PictureError.
     """
     root, ledger, pictures = Path(folder), Ledger(), {}
     files = sorted(walk(root, ledger), key=lambda path: _order(path, root))
     for path in tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress):
         try:
             _refuse_by_name(path, root, pictures)
-            width, height = checked(path)
+            width, height = size_of(path)
         except PictureError as error:
             ledger.add(_relative(path, root), str(error))
             continue
         except OSError as error:
-            ledger.add(_relative(path, root), f"it may not be read ({error.strerror})")
+            ledger.add(_relative(path, root), f"it can't be read: {error.strerror}")
             continue
         name = _id(path, root)
         label = unicodedata.normalize("NFC", path.parent.name)
@@ -41,17 +53,17 @@ def read(folder, checked=check, progress=False):
     return found, ledger
 
 
-def walk(root, ledger):
-    """Yield every file in or under `root` that is not hidden, following links, each folder once."""
+def walk(root: Path, ledger: Ledger) -> Iterator[Path]:
+    """Yield every file in or under `root` that isn't hidden, following links, each folder once."""
     seen = set()
 
     def unreadable(error):
-        ledger.add(_relative(Path(error.filename), root), "this folder may not be read")
+        ledger.add(_relative(Path(error.filename), root), f"it can't be read: {error.strerror}")
 
     for place, folders, files in os.walk(root, followlinks=True, onerror=unreadable):
         status = os.stat(place)
         if (status.st_dev, status.st_ino) in seen:
-            ledger.add(_relative(Path(place), root), "this folder is linked and was read already")
+            ledger.add(_relative(Path(place), root), "this folder is a link to one already read")
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
@@ -61,23 +73,23 @@ def walk(root, ledger):
 
 
 def _refuse_by_name(path, root, taken):
-    """Raise PictureError when the name or the kind of file rules `path` out."""
+    """Raise PictureError when its name, or what it is, rules `path` out."""
     try:
         str(path.relative_to(root)).encode("utf-8")
     except UnicodeEncodeError as error:
         raise PictureError("its name is not valid UTF-8; rename it") from error
     if path.is_symlink() and not path.exists():
-        raise PictureError("it is a broken link: what it points to is not there")
+        raise PictureError("it is a broken link: what it points to doesn't exist")
     if path.suffix.lower() not in SUFFIXES:
-        raise PictureError(f"it does not end like a picture ({', '.join(SUFFIXES)})")
+        raise PictureError(f"its name doesn't end like a picture's ({', '.join(SUFFIXES)})")
     if not stat.S_ISREG(path.stat().st_mode):
-        raise PictureError("it is no plain file but a pipe, a socket or a device")
+        raise PictureError("it isn't a plain file but a pipe, a socket or a device")
     if _id(path, root) in taken:
         raise PictureError("its name differs from another's only in how accents are stored")
 
 
 def _remark_copies(pictures, ledger):
-    """Note in `ledger` each picture whose bytes are those of an earlier one; both stay."""
+    """Note in `ledger` each picture with the same bytes as an earlier one; both stay."""
     sizes = {}
     for picture in pictures:
         sizes.setdefault(picture.path.stat().st_size, []).append(picture)

@@ -5,25 +5,28 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tqdm.auto import tqdm
+
 from helpers import settings as _settings
 from helpers.dataset import folder, voc, voc2012
-from helpers.dataset.decode_cache import Checks
-from helpers.dataset.pictures import Ledger, Picture
+from helpers.dataset.decode_cache import DecodeCache
+from helpers.dataset.pictures import Ledger, Picture, Selection
 from helpers.errors import PlainError
-from helpers.fetch import archive
-from helpers.fetch.download import DownloadError, log
+from helpers.fetch.archive import unpack
+from helpers.fetch.download import DownloadError
 from helpers.files import file_lock, read_json, write_json
+from helpers.settings import ROOT, SAMPLE, Settings
 
 WORKSHOP = 2000
 """How many pictures of PASCAL VOC `auto` streams: enough to learn from, a tenth of the bytes."""
 
 ASKED = "because BOOTCAMP_DATASET asks for them"
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class DatasetError(PlainError, ValueError):
-    """BOOTCAMP_DATASET asks for something that is not there or cannot be kept."""
+    """BOOTCAMP_DATASET asks for something that doesn't exist, or that can't be stored."""
 
 
 @dataclass(frozen=True)
@@ -40,34 +43,20 @@ class Dataset:
     ledger: Ledger = field(repr=False)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A data set before its pictures are read: `only` is a set of ids to keep to, if not all."""
-
-    name: str
-    why: str
-    folder: Path
-    only: frozenset[str] | None = None
-
-
-def load(settings=None, progress=True, official=voc2012.VOC2012):
+def load(settings: Settings | None = None, progress: bool = True) -> Dataset:
     """Return the `Dataset` that `settings.dataset` asks for, fetched and unpacked where needed.
 
     It is `auto`, `voc`, `voc:N`, `sample`, a folder or a `.tar`. The ledger is also written to
     `ledgers/NAME.csv` under `settings.data`. Raises DatasetError, DownloadError, ArchiveError.
     """
     settings = settings or _settings.from_environment()
+    waiting = "Another notebook is fetching these pictures; waiting for it to finish."
     try:
-        with file_lock(
-            settings.data / "datasets" / ".lock",
-            lambda: log(
-                "Another notebook is fetching these pictures; waiting for it to finish.", progress
-            ),
-        ):
-            choice = choose(settings, progress, official)
-        return _read(choice, settings, progress, official)
+        with file_lock(settings.data / "datasets" / ".lock", lambda: _print(waiting, progress)):
+            selection = locate(settings, progress)
+        return _list(selection, settings, progress)
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in CANNOT_WRITE:
             raise
         raise DatasetError(
             f"Nothing more can be written to {settings.data} ({error.strerror}). Free space there, "
@@ -75,130 +64,111 @@ def load(settings=None, progress=True, official=voc2012.VOC2012):
         ) from error
 
 
-def choose(settings, progress=True, official=voc2012.VOC2012):
-    """Return the `Choice` that `settings.dataset` means, after fetching what it lacks."""
-    wish = settings.dataset.strip()
-    if wish == "sample":
+def locate(settings: Settings, progress: bool = True) -> Selection:
+    """Return the `Selection` that `settings.dataset` means, after fetching what it lacks."""
+    asked = settings.dataset.strip()
+    if asked == "auto":
+        return _best(settings, progress)
+    if asked == "sample":
         return _sample(ASKED)
-    if wish == "auto":
-        return _auto(settings, progress, official)
-    if wish == "voc":
-        return _whole(settings, progress, official)
-    if wish.startswith("voc:"):
-        return _first(_number(wish), settings, progress, official)
-    path = _settings.ROOT / Path(wish).expanduser()
-    if path.is_file() and path.suffix.lower() != ".tar":
-        raise DatasetError(
-            f"{path.name} is no .tar archive. Unpack it, and set BOOTCAMP_DATASET to the folder."
-        )
-    if path.is_file():
-        return _archive(path, settings, progress)
-    if path.is_dir():
-        why = f"the pictures in the folder {path.name}, {ASKED}."
-        return Choice(_name(path, settings), why, path)
-    raise DatasetError(
-        f"BOOTCAMP_DATASET is {wish!r}, and there is no such folder or archive. Set it to a folder "
-        "of pictures, a .tar, auto, voc, voc:N (such as voc:2000) or sample."
-    )
+    if asked == "voc" or asked.startswith("voc:"):
+        return voc2012.obtain(_count(asked), ASKED, settings, progress)
+    return _own(asked, settings, progress)
 
 
-def _auto(settings, progress, official):
-    """Return the best set that is to be had: from the kit, here already, streamed, or drawn."""
+def _best(settings, progress):
+    """Return the best set within reach: the kit's, the largest here, streamed, or the drawings."""
     if settings.kit:
-        name = voc2012.kit_name(settings.kit, official)
-        return _by_name(name, settings, progress, official, "because BOOTCAMP_KIT has them")
-    for name in voc2012.here(settings):
-        return _by_name(name, settings, progress, official, "because no larger set is here")
-    if settings.offline:
+        count, because = voc2012.kit_count(settings), "because BOOTCAMP_KIT has them"
+    elif here := voc2012.ids_here(settings):
+        count, because = next(iter(here)), "because no larger set is here"
+    elif settings.offline:
         return _sample("because BOOTCAMP_OFFLINE=1 and no PASCAL VOC is here yet")
+    else:
+        count, because = WORKSHOP, "because no other was here"
     try:
-        return _first(WORKSHOP, settings, progress, official, "because no other was here")
+        return voc2012.obtain(count, because, settings, progress)
     except DownloadError as error:
-        log(str(error), progress)
+        if settings.kit:
+            raise
+        _print(str(error), progress)
         return _sample("because PASCAL VOC is not here and could not be fetched")
 
 
-def _by_name(name, settings, progress, official, because):
-    """Return the set called "voc" or "voc-N"."""
-    if name == "voc":
-        return _whole(settings, progress, official, because)
-    count = int(name.removeprefix("voc-"))
-    return _first(count, settings, progress, official, because)
-
-
-def _whole(settings, progress, official, because=ASKED):
-    """Return all of PASCAL VOC 2012."""
-    found = voc2012.full(settings, official, progress)
-    why = f"all of PASCAL VOC 2012 ({found.note}), {because}."
-    return Choice("voc", why, found.folder, found.only)
-
-
-def _first(count, settings, progress, official, because=ASKED):
-    """Return the first `count` pictures of PASCAL VOC 2012."""
-    found = voc2012.first(count, settings, official, progress)
-    why = f"the first {count:,} pictures of PASCAL VOC 2012 ({found.note}), {because}."
-    return Choice(f"voc-{count}", why, found.folder, found.only)
+def _own(asked, settings, progress):
+    """Return the learner's own pictures: a folder, or a tar archive unpacked below the data."""
+    path = ROOT / Path(asked).expanduser()
+    if path.is_dir():
+        why = f"the pictures in the folder {path.name}, {ASKED}."
+        return Selection(_unique_name(path, settings), why, path)
+    if not path.is_file():
+        raise DatasetError(
+            f"BOOTCAMP_DATASET is {asked!r}, and there is no such folder or archive. Set it to a "
+            "folder of pictures, a .tar, auto, voc, voc:N (such as voc:2000) or sample."
+        )
+    if path.suffix.lower() != ".tar":
+        raise DatasetError(
+            f"{path.name} is not a .tar archive. Unpack it, and set BOOTCAMP_DATASET to the folder."
+        )
+    name = _unique_name(path, settings)
+    unpack(path, settings.data / "datasets" / name, progress)
+    why = f"the pictures in {path.name}, {ASKED}."
+    return Selection(name, why, settings.data / "datasets" / name)
 
 
 def _sample(because):
     """Return the bootcamp's own drawings."""
-    why = f"the bootcamp's own drawings in data/sample, {because}."
-    return Choice("sample", why, _settings.SAMPLE)
+    return Selection("sample", f"the bootcamp's own drawings in data/sample, {because}.", SAMPLE)
 
 
-def _archive(path, settings, progress):
-    """Return the tar archive at `path`, unpacked under `settings.data`."""
-    name = _name(path, settings)
-    place = settings.data / "datasets" / name
-    if not archive.is_unpacked(path, place):
-        archive.unpack(path, place, progress)
-    return Choice(name, f"the pictures in {path.name}, {ASKED}.", place)
-
-
-def _read(choice, settings, progress, official):
-    """Return the Dataset with the pictures of `choice`, and write its ledger."""
-    with Checks(settings.data / "checks" / f"{choice.name}.json") as checked:
-        if voc.find(choice.folder):
-            found = voc.read(choice.folder, checked, choice.only, progress)
+def _list(selection, settings, progress):
+    """Return the Dataset with the pictures of `selection`, and write its ledger."""
+    name, place = selection.name, selection.folder
+    with DecodeCache(settings.data / "checks" / f"{name}.json") as size_of:
+        if voc.find(place):
+            pictures, ledger = voc.list_pictures(place, size_of, progress, selection.only)
         else:
-            found = folder.read(choice.folder, checked, progress)
-    pictures, ledger = found
-    ledger.to_csv(settings.data / "ledgers" / f"{choice.name}.csv")
+            pictures, ledger = folder.list_pictures(place, size_of, progress)
+    ledger.to_csv(settings.data / "ledgers" / f"{name}.csv")
     if not pictures:
         raise DatasetError(
-            f"No picture could be used in {choice.folder}. {ledger.table()}\n"
+            f"No picture in {place} could be used. {ledger.table()}\n"
             "Set BOOTCAMP_DATASET to a folder with .jpg or .png pictures, or to sample."
         )
-    if choice.name == "voc":
-        _assert_whole(choice.folder, pictures, official)
-    return Dataset(choice.name, choice.why, pictures, ledger)
+    if name == "voc":
+        _assert_whole(place, pictures, settings)
+    return Dataset(name, selection.why, pictures, ledger)
 
 
-def _assert_whole(place, pictures, official):
+def _assert_whole(place, pictures, settings):
     """Raise VocError unless the full set holds what the release is known to hold."""
     annotations = len(list((voc.find(place) / "Annotations").glob("*.xml")))
     found = {**voc.counts(pictures), "annotations": annotations}
-    wrong = [f"{found[k]:,} {k}, not {n:,}" for k, n in official.counts if found[k] != n]
+    known = settings.voc_release.counts
+    wrong = [f"{found[k]:,} {k} instead of {n:,}" for k, n in known if found[k] != n]
     if wrong:
         raise voc.VocError(
-            f"PASCAL VOC 2012 is not whole: it has {' and '.join(wrong)}. Delete {place} and run "
-            "this again."
+            f"PASCAL VOC 2012 is not complete: it has {' and '.join(wrong)}. Delete {place} and "
+            "run this again."
         )
 
 
-def _number(wish):
-    """Return N of `voc:N`."""
-    text = wish.removeprefix("voc:").replace("_", "")
+def _count(asked):
+    """Return N of `voc:N`, and ALL for `voc`."""
+    if asked == "voc":
+        return voc2012.ALL
+    text = asked.removeprefix("voc:").replace("_", "")
     if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) == 0:
-        raise DatasetError(f"BOOTCAMP_DATASET is {wish!r}. After voc: write a number, as voc:2000.")
+        raise DatasetError(f"BOOTCAMP_DATASET is {asked!r}. After voc: write a number: voc:2000.")
     return int(text)
 
 
-def _name(path, settings):
+def _unique_name(path, settings):
     """Return a name for the set at `path` that no other path has: "pets", else "pets-2"…"""
     file = settings.data / "datasets" / "names.json"
     taken = read_json(file)
     base = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:40] or "pictures"
+    base = "own-voc" if base == "voc" else base  # voc-2 is the first two pictures of PASCAL VOC
     name, number = base, 1
     while re.fullmatch(r"sample|voc(-\d+)?", name) or taken.get(name) not in (
         None,
@@ -209,3 +179,9 @@ def _name(path, settings):
     if name not in taken:
         write_json(file, {**taken, name: str(path.resolve())})
     return name
+
+
+def _print(line, progress):
+    """Print `line` without tearing a bar, where `progress` is True."""
+    if progress:
+        tqdm.write(line)

@@ -4,27 +4,29 @@ import csv
 import io
 import os
 import warnings
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from helpers.errors import PlainError
+from helpers.files import atomic_write
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 2 * 89_478_485
-"""A picture above this many pixels (178,956,970) is refused: unpacked it would fill the memory."""
+"""A picture of more pixels than this (178,956,970) is refused: decoded, it would fill memory."""
 
 REASONS = {
     Image.DecompressionBombError: f"it has more than {MAX_PIXELS:,} pixels and would fill memory",
-    UnidentifiedImageError: "it is not a picture, or of a kind that is not read here",
-    FileNotFoundError: "it is not there",
-    PermissionError: "it may not be read (no permission)",
+    UnidentifiedImageError: "it is not a picture, or its format is unsupported",
+    FileNotFoundError: "it doesn't exist",
+    PermissionError: "it can't be read: permission denied",
 }
 
-# Pillow warns of odd tags, and of honest large pictures from half of MAX_PIXELS on; whatever makes
-# a picture unusable it raises. The filter stands here because threads would fight over another.
+# Pillow warns of odd tags, and of honest large pictures from half of MAX_PIXELS on; for whatever
+# makes a picture unusable it raises. The filter is set once here, because filters set in several
+# threads get in each other's way.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
@@ -58,10 +60,23 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Which pictures to use: those in `folder`, or of these only the ids in `only`.
+
+    `name` and `why` are those of the `Dataset` that they make.
+    """
+
+    name: str
+    why: str
+    folder: Path
+    only: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Skipped:
     """A file that could not be used, and why, in plain words.
 
-    `used` is True where the picture stays all the same, for example without its labels.
+    `used` is True where the picture is used all the same, for example without its labels.
     """
 
     path: str
@@ -71,26 +86,26 @@ class Skipped:
 
 @dataclass
 class Ledger:
-    """Everything that was left out of a run, so that nothing is lost in silence."""
+    """Everything that was left out of a run, so that nothing is lost silently."""
 
     entries: list[Skipped] = field(default_factory=list)
 
-    def add(self, path, reason, used=False):
-        """Note `reason` against `path`; `used` says that the picture stays all the same."""
+    def add(self, path: str | Path, reason: str, used: bool = False) -> None:
+        """Note `reason` against `path`; `used` says that the picture is used all the same."""
         self.entries.append(Skipped(printable(path), reason, used))
 
-    def __len__(self):
-        """Return how many files were skipped; remarks on pictures that stay do not count."""
+    def __len__(self) -> int:
+        """Return how many files were skipped; remarks on pictures in use don't count."""
         return sum(not entry.used for entry in self.entries)
 
-    def summary(self):
-        """Return one sentence that counts what was skipped and what was remarked."""
+    def summary(self) -> str:
+        """Return one sentence that counts the skipped files and the remarks."""
         remarks = len(self.entries) - len(self)
         skipped = "1 file was skipped" if len(self) == 1 else f"{len(self)} files were skipped"
         return f"{skipped}, {remarks} used with a remark." if remarks else f"{skipped}."
 
-    def table(self, limit=20):
-        """Return the entries as text, one line each, the first `limit` of them."""
+    def table(self, limit: int = 20) -> str:
+        """Return the first `limit` entries as text, one per line, below the summary."""
         width = max((len(entry.path) for entry in self.entries[:limit]), default=0)
         lines = [
             f"{'used   ' if entry.used else 'skipped'}  {entry.path:<{width}}  {entry.reason}"
@@ -99,54 +114,50 @@ class Ledger:
         more = len(self.entries) - limit
         return "\n".join([self.summary(), *lines, *([f"... and {more} more"] if more > 0 else [])])
 
-    def reasons(self):
-        """Return {reason: how many files}, the commonest first."""
-        return dict(Counter(entry.reason for entry in self.entries).most_common())
-
-    def to_csv(self, path):
+    def to_csv(self, path: Path) -> Path:
         """Write path, reason and used as CSV (UTF-8) to `path`, which is returned."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file)
+        with atomic_write(path) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+            rows = csv.writer(text)
             rows.writerow(("path", "reason", "used"))
             rows.writerows((e.path, e.reason, "yes" if e.used else "no") for e in self.entries)
         return path
 
 
 class PictureError(PlainError, ValueError):
-    """A file that is no usable picture; its text is the reason in plain words, for the ledger."""
+    """A file that isn't a usable picture; its text is the reason in plain words, for the ledger."""
 
     def _render_traceback_(self):
         """Return what a notebook shows: the reason, and what to do."""
-        return [f"This picture cannot be used: {self}. Choose a .jpg or .png that opens elsewhere."]
+        return [f"This picture can't be used: {self}. Choose a .jpg or .png that opens elsewhere."]
 
 
-def open_picture(source, size=None):
+def open_picture(
+    source: str | Path | bytes | BinaryIO | Image.Image, size: tuple[int, int] | None = None
+) -> Image.Image:
     """Return `source` (path, bytes, file or PIL image) as an upright RGB PIL image.
 
-    EXIF rotation is applied, transparency is laid over white, 16 bits become 8, of an animation
-    the first frame is taken. `size` (width, height) is a hint: a JPEG may be decoded smaller,
-    never below it. Raises PictureError when it cannot be read.
+    EXIF rotation is applied, transparency is laid over white, 16 bits become 8, and an animation
+    gives its first frame. `size` (width, height) is a hint: a JPEG may be decoded smaller, but
+    never below it. Raises PictureError when it can't be read.
     """
-    return _read(source, size)[0]
+    return _open(source, size)[0]
 
 
-def check(path):
+def decoded_size(path: Path) -> tuple[int, int]:
     """Return the upright (width, height) in pixels of the picture at `path`.
 
     Decodes all of it, because half a picture has a whole header; a JPEG at an eighth of its size,
-    which takes half the time. Raises PictureError when it cannot be read.
+    which takes half the time. Raises PictureError when it can't be read.
     """
-    return _read(path, (64, 64))[1]
+    return _open(path, (64, 64))[1]
 
 
-def printable(path):
+def printable(path: str | Path) -> str:
     """Return `path` as text that any terminal and file can hold: odd bytes become \\xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _read(source, size):
+def _open(source, size):
     """Return the RGB image of `source` and its upright (width, height) before any draft."""
     try:
         if isinstance(source, Image.Image):
@@ -183,10 +194,11 @@ def _upright_rgb(image):
 
 
 def _to_8_bit(image):
-    """Return a 16-bit, 32-bit or floating-point grey `image` with 8 bits a pixel.
+    """Return a 16-bit, 32-bit or floating-point grey `image` with 8 bits per pixel.
 
-    16 bits are scaled by their full range; other depths have no agreed range, so darkest to
-    brightest is stretched over 0 to 255. Pillow's own conversion would clip nearly all to white.
+    16 bits are scaled by their full range; other depths have no agreed range, so the range from
+    darkest to brightest is stretched over 0 to 255. Pillow's own conversion would clip nearly all
+    of it to white.
     """
     if image.mode.startswith("I;16"):
         low, high = 0, 65535

@@ -1,69 +1,69 @@
-"""PASCAL VOC: its classes, its folders and its annotation files.
+"""PASCAL VOC: its folders and its annotation files.
 
 M. Everingham, L. Van Gool, C. K. I. Williams, J. Winn, A. Zisserman: The PASCAL Visual Object
 Classes (VOC) Challenge, IJCV 88 (2010). Notebook 01 reads one annotation file in the open.
 """
 
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from defusedxml import DefusedXmlException, ElementTree
 from tqdm.auto import tqdm
 
-from helpers.dataset.pictures import SUFFIXES, Box, Ledger, Picture, PictureError, check
+from helpers.dataset.pictures import SUFFIXES, Box, Ledger, Picture, PictureError, decoded_size
 from helpers.errors import PlainError
-
-CLASSES = (
-    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
-    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
-    *("train", "tvmonitor"),
-)
 
 
 class VocError(PlainError, ValueError):
-    """A folder that is no PASCAL VOC, or not all of it."""
+    """A folder that isn't PASCAL VOC, or not all of it."""
 
 
 class AnnotationError(ValueError):
-    """An annotation file that cannot be used; its text is the reason in plain words."""
+    """An annotation file that can't be used; its text is the reason in plain words."""
 
 
-def find(folder):
+def find(folder: Path) -> Path | None:
     """Return the folder with `JPEGImages` in or under `folder`, or None.
 
-    Understood are a year's folder (VOC2007, VOC2012), `VOCdevkit` around it, and a folder around
-    that. Of several years the latest is taken.
+    It may be a year's folder (VOC2007, VOC2012), `VOCdevkit` around it, or a folder around that.
+    Of several years, the latest counts.
     """
     folder = Path(folder)
-    places = [folder]
+    candidates = [folder]
     for pattern in ("VOC20*", "VOCdevkit", "VOCdevkit/VOC20*"):
-        places += sorted(folder.glob(pattern), reverse=True)
-    return next((p for p in places if (p / "JPEGImages").is_dir()), None)
+        candidates += sorted(folder.glob(pattern), reverse=True)
+    return next((path for path in candidates if (path / "JPEGImages").is_dir()), None)
 
 
-def read(folder, checked=check, only=None, progress=False):
+def list_pictures(
+    folder: Path,
+    size_of: Callable[[Path], tuple[int, int]] = decoded_size,
+    progress: bool = False,
+    only: Collection[str] | None = None,
+) -> tuple[list[Picture], Ledger]:
     """Return ([Picture], Ledger) of the VOC `folder`, ordered by id, which is the file's stem.
 
     A picture without a usable annotation stays, without labels, with a remark in the ledger.
-    `checked(path)` returns (width, height) or raises PictureError; `only` is a set of ids to keep
+    `size_of(path)` returns (width, height) or raises PictureError; `only` is a set of ids to keep
     to. Raises VocError when there is no such folder.
     """
     root = find(folder)
     if root is None:
-        raise VocError(f"{folder} holds no folder JPEGImages. Give a VOC2007 or VOC2012 folder.")
-    ledger, pictures = Ledger(), {}
+        raise VocError(f"{folder} has no folder JPEGImages. Give a VOC2007 or VOC2012 folder.")
+    ledger, pictures, only = Ledger(), {}, only and set(only)
     files = [p for p in (root / "JPEGImages").iterdir() if only is None or p.stem in only]
     files.sort(key=lambda path: (path.stem, path.name))
     for path in tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress):
-        picture = _picture(path, root, checked, ledger, pictures)
+        picture = _picture(path, root, size_of, ledger, pictures)
         if picture:
             pictures[picture.id] = picture
     return list(pictures.values()), ledger
 
 
-def annotation(path):
+def annotation(path: Path) -> tuple[Box, ...]:
     """Return the tuple of `Box` in the annotation file `path`, in the file's order.
 
-    Read with defusedxml: an entity or a document type is refused, never expanded. Parts of a
+    Read with defusedxml: an entity or a document type is refused and never expanded. Parts of a
     person (head, hand, foot) are not objects. Raises AnnotationError.
     """
     try:
@@ -72,15 +72,15 @@ def annotation(path):
     except FileNotFoundError as error:
         raise AnnotationError("it has no annotation file") from error
     except DefusedXmlException as error:
-        raise AnnotationError("its annotation defines entities, which is not safe") from error
+        raise AnnotationError("its annotation defines entities, which isn't safe") from error
     except (OSError, ValueError, SyntaxError, LookupError, ArithmeticError) as error:
-        raise AnnotationError(f"its annotation cannot be read ({error})") from error
+        raise AnnotationError(f"its annotation can't be read ({error})") from error
     if not boxes:
         raise AnnotationError("its annotation names no object")
     return boxes
 
 
-def counts(pictures):
+def counts(pictures: Sequence[Picture]) -> dict[str, int]:
     """Return {"pictures", "objects", "classes"} of a list of pictures."""
     boxes = [box for picture in pictures for box in picture.boxes]
     return {
@@ -90,14 +90,14 @@ def counts(pictures):
     }
 
 
-def _picture(path, root, checked, ledger, taken):
+def _picture(path, root, size_of, ledger, taken):
     """Return the Picture at `path` with what its annotation says, or None when it is unusable."""
     if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
         return None
     try:
         if path.stem in taken:
             raise PictureError(f"its id is taken by {taken[path.stem].path.name}")
-        width, height = checked(path)
+        width, height = size_of(path)
     except PictureError as error:
         ledger.add(path.relative_to(root), str(error))
         return None

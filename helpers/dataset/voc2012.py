@@ -1,145 +1,122 @@
-"""The official PASCAL VOC 2012 archive: all of it or its first N pictures, from net or kit."""
+"""PASCAL VOC 2012: all of it or its first N pictures, from here, the web or a workshop kit."""
 
-from dataclasses import dataclass
+import math
 from pathlib import Path, PurePosixPath
 
+from helpers.dataset.pictures import Selection
 from helpers.fetch import archive, stream
-from helpers.fetch.download import (
-    KitError,
-    fetch,
-    kit_file,
-    megabytes,
-    need_space,
-    refuse_offline,
-)
-from helpers.settings import VOC2012
+from helpers.fetch.download import KitError, fetch, kit_file, megabytes, need_space
+from helpers.files import read_json, tree_size
+from helpers.settings import Settings
+
+ALL = math.inf
+"""The count that stands for the whole release; it is larger than any other."""
 
 FROM_KIT = "from the kit, verified"
 
 
-@dataclass(frozen=True)
-class Here:
-    """A PASCAL VOC that is all here: its folder and the ids to keep to (None: all in it)."""
+def obtain(count: float, because: str, settings: Settings, progress: bool = True) -> Selection:
+    """Return the `Selection` of the first `count` pictures, or of `ALL`, fetched if need be.
 
-    folder: Path
-    only: frozenset[str] | None
-    note: str
-
-
-def full(settings, release=VOC2012, progress=True):
-    """Return the `Here` of the whole release, fetched, verified and unpacked where it is not yet.
-
-    Needs twice the archive's size on disk for a while; the archive is deleted once unpacked.
-    Raises DownloadError or ArchiveError.
+    A larger set that is already here, or the kit's archive, spares the network. Raises
+    DownloadError or ArchiveError.
     """
-    folder = settings.data / "datasets" / "voc"
-    kept = settings.data / "downloads" / release.file
-    if archive.read_marker(folder):
-        kept.unlink(missing_ok=True)
-        return Here(folder, None, "here already")
-    source, note = _whole_archive(kept, settings, release, progress)
-    archive.unpack(source, folder, progress)
-    kept.unlink(missing_ok=True)
-    return Here(folder, None, note)
+    here, only, note = ids_here(settings), None, "already here"
+    name = holder = set_name(count)
+    larger = next((other for other, ids in here.items() if len(ids) >= count), None)
+    if count not in here and larger:
+        holder, only = set_name(larger), tuple(here[larger][:count])
+        note = f"part of {holder}, already here"
+    elif count == ALL and ALL not in here:
+        note = _fetch_whole(settings, progress)
+    elif count not in here:
+        note = _stream_first(count, settings, progress)
+    have = count if only else len(ids_here(settings)[count])
+    if have < count < ALL:
+        note += f", {have:,} is all that the archive has"
+    if count == ALL:
+        _archive_path(settings).unlink(missing_ok=True)  # unpacked, it is of no further use
+    what = "all" if count == ALL else f"the first {count:,} pictures"
+    why = f"{what} of PASCAL VOC 2012 ({note}), {because}."
+    return Selection(name, why, settings.data / "datasets" / holder, only)
 
 
-def first(count, settings, release=VOC2012, progress=True):
-    """Return the `Here` of the release's first `count` pictures, streamed where they are not yet.
+def ids_here(settings: Settings) -> dict[float, list[str]]:
+    """Return {count: ids in the archive's order} of the sets that are complete here.
 
-    A larger set that is here already, or the kit's archive, spares the network. Raises
-    DownloadError.
+    The largest comes first; the whole release has the count `ALL`.
     """
-    folder = settings.data / "datasets" / f"voc-{count}"
-    if archive.read_marker(folder):
-        return Here(folder, None, "here already" + _all_of(folder, count))
-    larger = _larger(count, settings)
-    if larger:
-        return larger
-    if settings.kit:
-        sources = (kit_archive(settings.kit, release, progress),)
-    elif settings.offline:
-        refuse_offline(f"The first {count:,} pictures of PASCAL VOC")
-    else:
-        sources = settings.voc_mirrors or release.urls
-    size = release.size if sources is release.urls else None
-    done = stream.first(count, sources, folder, size, settings.timeout, progress=progress)
-    note = f"streamed, {megabytes(done['taken'])}"
-    if done["total"]:
-        note += f" of the archive's {megabytes(done['total'])}"
-    return Here(folder, None, (FROM_KIT if settings.kit else note) + _all_of(folder, count))
+    found = {}
+    for marker in settings.data.glob("datasets/voc*/" + archive.MARKER):
+        content = read_json(marker)
+        paths = map(PurePosixPath, content.get("files", ()))
+        unpacked = [path.stem for path in paths if path.parent.name == "JPEGImages"]
+        found[_count(marker.parent.name)] = content.get("pictures") or unpacked
+    found.pop(0, None)
+    return dict(sorted(found.items(), reverse=True))
 
 
-def here(settings):
-    """Return the names of the sets that are all here, the largest first: "voc", "voc-2000"…"""
-    found = [p.parent.name for p in settings.data.glob("datasets/voc*/" + archive.MARKER)]
-    sizes = {name: _count(name) for name in found}
-    return sorted((n for n in found if sizes[n]), key=sizes.get, reverse=True)
-
-
-def order(folder):
-    """Return the ids of the pictures in `folder` in their archive's order, if that is known."""
-    marker = archive.read_marker(folder)
-    paths = (PurePosixPath(file) for file in marker.get("files", ()))
-    found = [path.stem for path in paths if path.parent.name == "JPEGImages"]
-    return marker.get("pictures") or found
-
-
-def kit_name(kit, release=VOC2012):
-    """Return the name of the largest VOC archive in the folder `kit`: "voc" or "voc-N"."""
-    names = [path.stem for path in Path(kit).glob("voc/voc-*.tar") if _count(path.stem)]
-    if (Path(kit) / "voc" / release.file).exists():
-        names.append("voc")
-    if not names:
+def kit_count(settings: Settings) -> float:
+    """Return how many pictures the kit's largest VOC archive is named for: N or `ALL`."""
+    folder = settings.kit / "voc"
+    counts = [_count(path.stem) for path in folder.glob("voc-*.tar")]
+    if (folder / settings.voc_release.file).exists():
+        counts.append(ALL)
+    if not any(counts):
         raise KitError(
-            f"The kit {kit} has no PASCAL VOC archive in its folder voc. Build it again with "
-            "`make kit`, or set BOOTCAMP_DATASET=sample."
+            f"The kit {settings.kit} has no PASCAL VOC archive in its folder voc. Build it again "
+            "with `make kit`, or set BOOTCAMP_DATASET=sample."
         )
-    return max(names, key=_count)
+    return max(counts)
 
 
-def kit_archive(kit, release=VOC2012, progress=True):
-    """Return the largest VOC archive of the folder `kit`, verified."""
-    name = kit_name(kit, release)
-    return kit_file(kit, f"voc/{release.file if name == 'voc' else name + '.tar'}", progress)
-
-
-def _whole_archive(path, settings, release, progress):
-    """Return (file, note) of the whole archive, from the kit or fetched to `path`."""
-    if settings.kit:
-        return kit_file(settings.kit, f"voc/{release.file}", progress), FROM_KIT
-    if not settings.offline:
-        here = _bytes_in(path.parent.parent / "datasets" / "voc", path)
-        need_space(path.parent, 2 * release.size - here)
-    urls, rest = settings.voc_mirrors or release.urls, (settings.offline, settings.timeout)
-    fetch(urls, path, release.size, dict(release.digests), *rest, progress=progress)
-    return path, f"fetched and verified, {megabytes(release.size)}"
-
-
-def _larger(count, settings):
-    """Return the `Here` of `count` pictures within a larger set that is here, or None."""
-    for name in here(settings):
-        folder = settings.data / "datasets" / name
-        ids = order(folder)
-        if len(ids) >= count:
-            return Here(folder, frozenset(ids[:count]), f"part of {name}, here already")
-    return None
-
-
-def _all_of(folder, count):
-    """Return a remark where the archive had fewer than the `count` pictures asked for."""
-    have = len(order(folder))
-    return f", {have:,} is all that the archive has" if have < count else ""
+def set_name(count: float) -> str:
+    """Return the name of the set of the first `count` pictures: "voc-2000", or "voc" for `ALL`."""
+    return "voc" if count == ALL else f"voc-{count}"
 
 
 def _count(name):
-    """Return N of "voc-N", a number above all of them for "voc", and 0 for other names."""
-    if name == "voc":
-        return 10**9
+    """Return the count of the set called `name`, and 0 for other names."""
     number = name.removeprefix("voc-")
-    return int(number) if number.isdecimal() and name != number else 0
+    return ALL if name == "voc" else int(number) if number.isdecimal() and name != number else 0
 
 
-def _bytes_in(folder, file):
-    """Return how many bytes of archive and unpacked pictures are here from an earlier run."""
-    paths = [file, file.with_name(file.name + ".part"), *folder.rglob("*")]
-    return sum(path.stat().st_size for path in paths if path.is_file())
+def _fetch_whole(settings, progress):
+    """Put the whole release into its folder, and return in words where it came from."""
+    folder, path = settings.data / "datasets" / "voc", _archive_path(settings)
+    release = settings.voc_release
+    if settings.kit:
+        path, note = _kit_archive(ALL, settings, progress), FROM_KIT
+    else:
+        if not settings.offline:
+            need_space(path.parent, 2 * release.size - tree_size(folder, path.parent))
+        urls, note = settings.voc_mirrors or release.urls, "downloaded and verified, "
+        fetch(urls, path, settings, progress, release.size, release.digests)
+        note += megabytes(release.size)
+    archive.unpack(path, folder, progress)
+    return note
+
+
+def _stream_first(count, settings, progress):
+    """Put the first `count` pictures into their folder, and return in words where from."""
+    folder, release = settings.data / "datasets" / set_name(count), settings.voc_release
+    sources = settings.voc_mirrors or release.urls
+    if settings.kit:
+        sources = [_kit_archive(kit_count(settings), settings, progress)]
+    size = release.size if sources is release.urls else None
+    done = stream.first(count, sources, folder, settings, progress, size)
+    if settings.kit:
+        return FROM_KIT
+    total = f" of the archive's {megabytes(done['total'])}" if done["total"] else ""
+    return f"streamed, {megabytes(done['taken'])}{total}"
+
+
+def _archive_path(settings) -> Path:
+    """Return where the whole archive is kept until it is unpacked."""
+    return settings.data / "downloads" / settings.voc_release.file
+
+
+def _kit_archive(count, settings, progress):
+    """Return the path of the kit's archive of `count` pictures, verified."""
+    file = settings.voc_release.file if count == ALL else f"{set_name(count)}.tar"
+    return kit_file(settings.kit, f"voc/{file}", progress)

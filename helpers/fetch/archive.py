@@ -1,29 +1,47 @@
-"""Tar archives, read from the front like a stream: one walk for files here and files on the net.
+"""Tar archives, read from the front like a stream: the same walk for files here and on the web.
 
-A tar archive is a row of members: a block of 512 bytes that tells name and size, then the bytes
-of the file, padded to whole blocks; two empty blocks end it. Python's `tarfile` takes a damaged
-block for the end; this walk does not, and it knows at each member where to begin again.
+Python's `tarfile` knows the formats: ustar, GNU, pax, sparse members. This module adds what it
+leaves to others: a header that can't be read is damage and not the end, a walk can begin at any
+member, memory stays bounded, and no name leads out of the folder.
 """
 
-import os
+import errno
 import re
 import shutil
 import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from tqdm.auto import tqdm
 
 from helpers.errors import PlainError
-from helpers.files import read_json, write_json
+from helpers.files import atomic_write, read_json, write_json
 
-BLOCK = 512
-CHUNK = 1 << 18
 BEGUN, MARKER = ".archive.json", ".complete.json"
+
+READER = 2
+"""Goes up when archives must be unpacked again; version 1 lost long and non-ASCII names."""
+
+EXTENSIONS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+EXTENSIONS += (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+MAX_EXTENSION = 1 << 20
+"""Bytes of a pax record or a long name, which `tarfile` reads into memory."""
+
+MAX_PADDING = 1 << 20
+"""Bytes of zeros that may follow the last member: as many as the largest tape block."""
+
+DAMAGE = (tarfile.TarError, ValueError, LookupError, ArithmeticError, RecursionError)
+"""What `tarfile` raises over damaged headers, by Python's version and the kind of damage."""
+
+BAD_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL)
+BAD_NAME += (errno.EILSEQ,)
 
 
 class ArchiveError(PlainError, RuntimeError):
-    """An archive that is damaged or would write where it must not."""
+    """An archive that is damaged, or that would write where it must not."""
 
 
 class TruncatedArchiveError(ArchiveError):
@@ -32,147 +50,184 @@ class TruncatedArchiveError(ArchiveError):
 
 @dataclass(frozen=True)
 class Member:
-    """One file of an archive: its safe relative path, its bytes, where header and next begin."""
+    """One file of an archive.
+
+    `path` is relative and safe, `file` gives its `size` bytes until the next member is asked for,
+    `end` is the offset at which a later walk can begin with the next member.
+    """
 
     path: PurePosixPath
     size: int
-    start: int
+    file: BinaryIO
     end: int
 
 
-def members(read, start=0):
-    """Yield a `Member` for each file; between two, the caller takes exactly `member.size` bytes.
+def members(read: Callable[[int], bytes], start: int = 0) -> Iterator[Member]:
+    """Yield a `Member` for each file, one after the other, from the offset `start` on.
 
-    `read(n)` returns up to n bytes, none at the end; `start` is the offset of the first block, so
-    that a walk can go on at any `Member.start`. Folders and extension records are passed over.
-    Raises TruncatedArchiveError when the archive ends early and ArchiveError when a block or a name is bad.
+    `read(n)` returns up to n bytes, none at the end, beginning at `start`: 0 or some `Member.end`.
+    Folders and hidden files are passed over; our own markers are hidden, so no archive can write
+    them. Raises TruncatedArchiveError when the archive ends early, and ArchiveError when a header
+    is damaged, a name is unsafe or a member is neither file nor folder.
     """
-    while True:
-        block = exactly(read, BLOCK)
-        try:
-            header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except tarfile.EOFHeaderError:
-            return
-        except tarfile.HeaderError as error:
-            raise ArchiveError(_damaged(start, error)) from error
-        padded = -(-header.size // BLOCK) * BLOCK
-        end = start + BLOCK + padded
-        if _is_file(header):
-            yield Member(safe_path(header.name), header.size, start, end)
-            exactly(read, padded - header.size)
-        else:
-            skip(read, padded)
-        start = end
+    at = start
+    try:
+        with tarfile.open(
+            mode="r|", fileobj=_Source(read), tarinfo=_Header, encoding="utf-8"
+        ) as tar:
+            while header := tar.next():
+                tar.members.clear()  # it would remember them all
+                at = start + tar.offset
+                path = _path_of_file(header)
+                if path:
+                    yield Member(path, header.size, tar.extractfile(header), at)
+            _assert_end(tar.fileobj)
+    except DAMAGE as error:
+        text = f"The archive is damaged at byte {at:,} ({error}). Fetch it again."
+        raise ArchiveError(text) from error
 
 
-def exactly(read, count):
-    """Return exactly `count` bytes from `read`; raise TruncatedArchiveError when there are fewer."""
-    parts = []
-    while count:
-        part = read(count)
-        if not part:
-            raise TruncatedArchiveError("The archive is cut off before its end. Fetch it again.")
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
-
-
-def skip(read, count):
-    """Read `count` bytes and forget them, a chunk at a time."""
-    while count:
-        count -= len(exactly(read, min(count, CHUNK)))
-
-
-def safe_path(name):
+def safe_path(name: str) -> PurePosixPath:
     """Return the member `name` as a relative path; raise ArchiveError when it leads outside.
 
     Refused are absolute paths, `..`, drive letters, backslashes and control characters: what one
-    system takes for a letter of a name another takes for a way out of the folder.
+    system takes for a letter of a name, another takes for a way out of the folder.
     """
     path = PurePosixPath(name)
-    if (
-        not path.parts
-        or path.is_absolute()
-        or ".." in path.parts
-        or re.search(r"[\\:\0-\x1f]", name)
-    ):
+    odd = re.search(r"[\\:\0-\x1f]", name)
+    if not path.parts or path.is_absolute() or ".." in path.parts or odd:
         raise ArchiveError(
             f"The archive holds {name!r}, which could land outside its folder, so it was not "
-            "unpacked. Take an archive from a source that you trust."
+            "unpacked. Use an archive from a source you trust."
         )
     return path
 
 
-def save(read, size, target):
-    """Copy `size` bytes to `target`, which gets its name only when it is whole."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    with part.open("wb") as file:
-        while size:
-            data = exactly(read, min(size, CHUNK))
-            file.write(data)
-            size -= len(data)
-    os.replace(part, target)
+def save(member: Member, target: Path) -> None:
+    """Write `member` to `target`, which gets its name only when it is whole.
+
+    Raises ArchiveError when the member is damaged or can't have that name here.
+    """
+    try:
+        with atomic_write(target) as file:
+            shutil.copyfileobj(member.file, file)
+    except DAMAGE as error:
+        text = f"The archive's {member.path} is damaged ({error}). Fetch the archive again."
+        raise ArchiveError(text) from error
+    except OSError as error:
+        if error.errno not in BAD_NAME:
+            raise
+        raise ArchiveError(
+            f"The archive's {str(member.path)!r} can't be written under that name "
+            f"({error.strerror}). Rename it and pack the pictures again."
+        ) from error
 
 
-def unpack(archive, folder, progress=True):
+def unpack(archive: Path, folder: Path, progress: bool = True) -> None:
     """Unpack the tar `archive` into `folder`; go on where an earlier run stopped.
 
-    A file that is already there with the right size is left alone, because each gets its name
-    only when whole; but a folder begun with another archive is emptied first. The marker is
-    written last, with the files in the archive's order. Raises ArchiveError.
+    When all of exactly this archive is there, nothing happens. A file that is there with the right
+    size stays, because each gets its name only when whole; but a folder begun with another archive
+    is emptied first. The marker is written last, with the files in the archive's order. Raises
+    ArchiveError.
     """
     archive, folder = Path(archive), Path(folder)
-    if read_json(folder / BEGUN) not in ({}, identity(archive)):
+    begun, identity = read_json(folder / BEGUN), _identity(archive)
+    if begun == identity and (folder / MARKER).exists():
+        return
+    if begun not in ({}, identity):
         shutil.rmtree(folder)
-    write_json(folder / BEGUN, identity(archive))
-    files, size = [], archive.stat().st_size
-    look = {"desc": "unpacking", "unit": "B", "unit_scale": True, "delay": 1}
-    with archive.open("rb") as file, tqdm(total=size, disable=not progress, **look) as bar:
+    write_json(folder / BEGUN, identity)
+    files = {}  # in order, and each once
+    bar = tqdm(desc="unpacking", total=archive.stat().st_size, unit="B", unit_scale=True, delay=1,
+               disable=not progress)  # fmt: skip
+    with archive.open("rb") as file, bar:
         for member in members(file.read):
             target = folder / member.path
-            if target.is_file() and target.stat().st_size == member.size:
-                file.seek(member.size, os.SEEK_CUR)
-            else:
-                save(file.read, member.size, target)
-            files.append(str(member.path))
+            # Of two members with one name the later one counts, as for every tar program.
+            if member.path in files or not _has_size(target, member.size):
+                save(member, target)
+            files[member.path] = None
             bar.update(member.end - bar.n)
-    write_marker(folder, {"files": files})
+    for part in folder.rglob(".*.part"):  # what a killed run left
+        part.unlink(missing_ok=True)
+    write_json(folder / MARKER, {"files": [str(path) for path in files]})
 
 
-def is_unpacked(archive, folder):
-    """Return True when `folder` holds all of exactly this `archive`."""
-    return bool(read_marker(folder)) and read_json(folder / BEGUN) == identity(archive)
+class _Source:
+    """What `tarfile` reads from: it takes a short read for the end, so here the end is an error."""
+
+    def __init__(self, read):
+        """Keep the function `read(n)`."""
+        self._read = read
+
+    def read(self, count):
+        """Return 1 to `count` bytes; raise TruncatedArchiveError when there are none."""
+        data = self._read(count)
+        if not data:
+            raise TruncatedArchiveError("The archive is cut off before its end. Fetch it again.")
+        return data
 
 
-def identity(archive):
-    """Return what tells this archive from another of the same name: bytes and time of change."""
+class _Header(tarfile.TarInfo):
+    """A member's header; `tarfile` takes one that it can't read for the end, this one raises."""
+
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):
+        """Return the header in the block `buf`; raise HeaderError, also for an odd size."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.size < 0 or (header.type in EXTENSIONS and header.size > MAX_EXTENSION):
+            raise tarfile.HeaderError(f"a size of {header.size:,} bytes")
+        return header
+
+    @classmethod
+    def fromtarfile(cls, tar):
+        """Return the next header of `tar`; raise EOFHeaderError for the end, else ReadError."""
+        try:
+            header = super().fromtarfile(tar)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+        if header.size < 0:  # a pax record may overrule the header
+            raise tarfile.ReadError(f"a size of {header.size:,} bytes")
+        return header
+
+
+def _path_of_file(header):
+    """Return the path of a visible file, None for what isn't one; raise ArchiveError for links."""
+    if header.isdir() or header.name.endswith("/"):
+        return None
+    if not header.isreg():
+        raise ArchiveError(
+            f"The archive holds {header.name!r}, which is a link or a device and not a file, so it "
+            "was not unpacked. Pack the pictures again as plain files."
+        )
+    path = safe_path(header.name)
+    return None if any(part.startswith(".") for part in path.parts) else path
+
+
+def _assert_end(stream):
+    """Raise ReadError when the block of zeros just read was a hole in the archive, not its end."""
+    zeros = 0
+    with suppress(TruncatedArchiveError):
+        while block := stream.read(tarfile.BLOCKSIZE):
+            zeros += len(block)
+            with suppress(tarfile.HeaderError):
+                tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+                zeros = MAX_PADDING + 1
+            if zeros > MAX_PADDING:
+                raise tarfile.ReadError("zeros where a header should be")
+
+
+def _has_size(path, size):
+    """Return True when `path` is a file of `size` bytes."""
+    with suppress(OSError):
+        return path.is_file() and path.stat().st_size == size
+    return False
+
+
+def _identity(archive):
+    """Return what tells this archive from another of the same name, and how it was read."""
     status = Path(archive).stat()
-    return {"bytes": status.st_size, "changed": status.st_mtime_ns}
-
-
-def write_marker(folder, content):
-    """Write down in `folder` that it is all here, with `content` to tell of it."""
-    write_json(Path(folder) / MARKER, content)
-
-
-def read_marker(folder):
-    """Return what the marker in `folder` tells, or {} when not all is here."""
-    return read_json(Path(folder) / MARKER)
-
-
-def _is_file(header):
-    """Return True for a file, False for what needs no place; raise ArchiveError for the rest."""
-    if header.type in tarfile.REGULAR_TYPES and not header.name.endswith("/"):
-        return True
-    if header.isdir() or header.name.endswith("/") or header.type in (b"x", b"g", b"L", b"K"):
-        return False
-    raise ArchiveError(
-        f"The archive holds {header.name!r}, which is a link or a device and no file, so it was "
-        "not unpacked. Pack the pictures again as plain files."
-    )
-
-
-def _damaged(offset, error):
-    """Return the text for a bad block at `offset`."""
-    return f"The archive is damaged at byte {offset:,} ({error}). Fetch it again."
+    return {"bytes": status.st_size, "changed": status.st_mtime_ns, "reader": READER}

@@ -1,198 +1,222 @@
-"""One verified fetch: mirrors in order, resumed where it stopped, named only when it is right."""
+"""One verified download: mirrors in order, resumed where it stopped, named only when right."""
 
 import hashlib
-import os
 import shutil
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm.auto import tqdm
 
 from helpers.errors import PlainError
 from helpers.fetch.remote import RemoteError, open_at, retry
-from helpers.files import read_json, write_json
+from helpers.files import durable_replace, read_json, write_json
+from helpers.settings import Settings
 
 MARGIN = 50 << 20
 """Bytes that must stay free on the disk beyond what is fetched."""
 
 
 class DownloadError(PlainError, RuntimeError):
-    """A file that could not be had from anywhere; the text holds what was tried."""
+    """A file that could not be fetched from anywhere; the text lists what was tried."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """What a file must be: its size in bytes and digests such as {"sha1": "4e44…"}, if known."""
+class KitError(DownloadError):
+    """A workshop kit that lacks a file, or holds one that isn't as it was packed."""
+
+
+def fetch(
+    urls: Sequence[str],
+    path: Path,
+    settings: Settings,
+    progress: bool = True,
+    size: int | None = None,
+    digests: Iterable[tuple[str, str]] = (),
+) -> Path:
+    """Return `path`, downloaded from the first of `urls` that gives the right bytes.
+
+    `size` is in bytes, `digests` holds (algorithm, hex) pairs. A file that has its name is right
+    and is not downloaded again. Interrupted at any byte, the next call goes on from there; nothing
+    is appended to another version of the file, and what turns out wrong is thrown away. Raises
+    DownloadError.
+    """
+    job = _Download(Path(path), size, tuple(digests), settings.timeout, progress)
+    if job.path.is_file() and size in (None, job.path.stat().st_size):
+        return job.path
+    refuse_offline(job.path.name, settings)
+    need_space(job.path.parent, (size or 0) - job.have())
+    return from_any(job.path.name, urls, job.run)
+
+
+def from_any(what: str, sources: Sequence, attempt: Callable[[Any], Any]) -> Any:
+    """Return `attempt(source)` of the first source that raises no RemoteError.
+
+    Raises DownloadError, with a table of (address, reason), when all of them do.
+    """
+    tried = []
+    for source in sources:
+        try:
+            return attempt(source)
+        except RemoteError as error:
+            tried.append((str(source), str(error)))
+    width = max((len(source) for source, _ in tried), default=0)
+    rows = "\n".join(f"  {source:<{width}}  {reason}" for source, reason in tried)
+    raise DownloadError(
+        f"{what} could not be fetched. What was tried, and why it failed:\n{rows}\n"
+        "What arrived is kept: run this again on a better network to go on from there, or set "
+        "BOOTCAMP_DATASET=sample to go on without it."
+    )
+
+
+def need_space(folder: Path, size: int) -> None:
+    """Raise DownloadError unless `size` bytes and a margin fit on the disk of `folder`."""
+    folder = Path(folder)
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if size > 0 and free < size + MARGIN:
+        raise DownloadError(
+            f"This needs {megabytes(size)}, but the disk of {folder} has only {megabytes(free)} "
+            "left. Free some space, or set BOOTCAMP_DATA to a folder on a larger disk."
+        )
+
+
+def refuse_offline(what: str, settings: Settings) -> None:
+    """Raise DownloadError when BOOTCAMP_OFFLINE forbids the network."""
+    if settings.offline:
+        raise DownloadError(
+            f"{what} is not here, and BOOTCAMP_OFFLINE=1 forbids fetching it. Unset it, or set "
+            "BOOTCAMP_DATASET=sample to go on with the bootcamp's own drawings."
+        )
+
+
+def megabytes(size: int) -> str:
+    """Return `size` in bytes as text in MB or GB."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def kit_file(kit: Path, name: str, progress: bool = True) -> Path:
+    """Return the path of the file `name` ("voc/voc-2000.tar") of the folder `kit`, verified.
+
+    The kit's `SHA256SUMS` has the digests, one "hex  name" per line. Raises KitError.
+    """
+    path, sums = Path(kit) / name, {}
+    try:
+        for line in (Path(kit) / "SHA256SUMS").read_text(encoding="utf-8").splitlines():
+            digest, _, packed = line.partition("  ")
+            sums[packed.strip()] = digest
+        wrong = _wrong_digest(path, [("sha256", sums[name])], progress)
+    except (OSError, KeyError) as error:
+        raise KitError(
+            f"The kit {kit} has no {name}, or no SHA256SUMS that names it. Copy the whole kit "
+            "again."
+        ) from error
+    if wrong:
+        raise KitError(f"{name} in the kit {kit} is damaged. Copy the kit again.")
+    return path
+
+
+@dataclass
+class _Download:
+    """A file on its way: what it must be, and the part of it that is here.
+
+    The part outlives a killed run, so it has a fixed name; a note beside it holds the address and
+    the version that it came from.
+    """
 
     path: Path
-    size: int | None = None
-    digests: tuple[tuple[str, str], ...] = ()
+    size: int | None
+    digests: tuple[tuple[str, str], ...]
+    timeout: float
+    progress: bool
+    pieces: bool = False
 
-    @property
-    def part(self):
-        """Return where the bytes gather until they are all there and right."""
-        return self.path.with_name(self.path.name + ".part")
+    def __post_init__(self):
+        """Name the part and its note."""
+        self.part = self.path.with_name(self.path.name + ".part")
+        self.note = self.path.with_name(self.path.name + ".part.json")
 
-    @property
-    def note(self):
-        """Return where it is noted which address and version the part came from."""
-        return self.path.with_name(self.path.name + ".part.json")
+    def have(self):
+        """Return how many bytes are here."""
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def run(self, url):
+        """Return the path, with its bytes from `url`; raise RemoteError if they are wrong."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(2):
+            self.pieces = False
+            retry(lambda: self._receive(url), self.have, self.timeout)
+            wrong = _wrong_digest(self.part, self.digests, self.progress)
+            if not wrong:
+                durable_replace(self.part, self.path)
+                self.note.unlink(missing_ok=True)
+                return self.path
+            self._forget()
+            if not self.pieces:  # else perhaps of different files: once more from 0
+                break
+        raise RemoteError(f"its bytes are not the right ones ({wrong} differs)")
+
+    def _receive(self, url):
+        """Append to the part what `url` gives from there on."""
+        start, version = self._resume_point(url)
+        if start == self.size:
+            self.pieces = True
+            return
+        with open_at(url, start, version, self.size, self.timeout) as body:
+            self.pieces |= body.start > 0
+            write_json(self.note, {"url": url, "version": body.version})
+            self._append(body)
+        if self.size not in (None, self.have()):
+            reason = f"it sent {self.have():,} bytes instead of {self.size:,}"
+            self._forget()
+            raise RemoteError(reason)
+
+    def _append(self, body):
+        """Write the bytes of `body` to the part, from `body.start` on."""
+        size = self.size or body.total
+        with (
+            self.part.open("ab" if body.start else "wb") as file,
+            _bar(self.path.name, size, body.start, self.progress) as bar,
+        ):
+            while data := body.read(1 << 20):
+                file.write(data)
+                if size is not None and file.tell() > size:
+                    raise RemoteError("it sends more bytes than the file has")
+                bar.update(len(data))
+
+    def _resume_point(self, url):
+        """Return (bytes to keep, version to ask for) of an interrupted download.
+
+        Bytes from another address are kept only when a digest will judge the whole.
+        """
+        note, have = read_json(self.note), self.have()
+        if self.size is not None and have > self.size:
+            have = 0
+        if note.get("url") == url and note.get("version"):
+            return have, note["version"]
+        return have if self.digests else 0, ""
+
+    def _forget(self):
+        """Throw away what was received."""
+        self.part.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
 
 
-def fetch(urls, path, size=None, digests=None, offline=False, timeout=20, pause=1.0, progress=True):
-    """Return `path`, fetched from the first of `urls` that gives the right bytes.
-
-    `size` in bytes, `digests` {algorithm: hex}, `timeout` seconds of silence, `pause` seconds
-    before a second try. A file that has its name is right and is not fetched again. Interrupted
-    at any byte, the next call goes on from there; nothing is appended to another version of the
-    file, and what turns out wrong is thrown away. Raises DownloadError.
-    """
-    target = Target(Path(path), size, tuple((digests or {}).items()))
-    if target.path.is_file() and size in (None, target.path.stat().st_size):
-        return target.path
-    if offline:
-        refuse_offline(target.path.name)
-    need_space(target.path.parent, (size or 0) - _have(target))
-    tried = []
-    for url in urls:
-        try:
-            _from(url, target, timeout, pause, progress)
-            return target.path
-        except RemoteError as error:
-            tried.append((url, str(error)))
-    raise DownloadError(all_failed(target.path.name, tried))
-
-
-def verify(path, digests, progress=True):
-    """Return the first (algorithm, hex) of `digests` that the file does not have, or None."""
+def _wrong_digest(path, digests, progress):
+    """Return the name of the first of `digests` that the file doesn't have, or None."""
     if not digests:
         return None
     sums = {name: hashlib.new(name, usedforsecurity=False) for name, _ in digests}
-    size = path.stat().st_size
     with (
         path.open("rb") as file,
-        _bar(f"verifying {path.name}", size, 0, progress) as bar,
+        _bar(f"verifying {path.name}", path.stat().st_size, 0, progress) as bar,
     ):
         while data := file.read(1 << 20):
             for digest in sums.values():
                 digest.update(data)
             bar.update(len(data))
-    return next(((n, h) for n, h in digests if sums[n].hexdigest() != h.lower()), None)
-
-
-def need_space(folder, size):
-    """Raise DownloadError unless `size` bytes and a margin fit on the disk of `folder`."""
-    there = Path(folder)
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
-    if size > 0 and free < size + MARGIN:
-        raise DownloadError(
-            f"This needs {megabytes(size)} and the disk of {there} has {megabytes(free)} left. "
-            "Free some, or set BOOTCAMP_DATA to a folder on a larger disk."
-        )
-
-
-def refuse_offline(what):
-    """Raise the DownloadError that BOOTCAMP_OFFLINE asks for."""
-    raise DownloadError(
-        f"{what} is not here, and BOOTCAMP_OFFLINE=1 forbids to fetch it. Unset it, or set "
-        "BOOTCAMP_DATASET=sample to go on with the bootcamp's own drawings."
-    )
-
-
-def all_failed(what, tried):
-    """Return the text, with a table of (address, reason), for when every address failed."""
-    width = max((len(str(source)) for source, _ in tried), default=0)
-    rows = "\n".join(f"  {source!s:<{width}}  {reason}" for source, reason in tried)
-    return (
-        f"{what} could not be fetched. What was tried, and why it failed:\n{rows}\n"
-        "What came is kept: run this again on a better network to go on from there, or set "
-        "BOOTCAMP_DATASET=sample to go on without it."
-    )
-
-
-def log(line, progress):
-    """Print `line` without tearing a bar, where `progress` is True."""
-    if progress:
-        tqdm.write(line)
-
-
-def megabytes(size):
-    """Return `size` in bytes as text in MB or GB."""
-    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
-
-
-def _from(url, target, timeout, pause, progress, last=False):
-    """Give `target` its bytes from `url`; raise RemoteError when they do not come or are wrong."""
-    target.path.parent.mkdir(parents=True, exist_ok=True)
-    starts = []
-    retry(lambda: _continue(url, target, timeout, progress, starts), lambda: _have(target), pause)
-    wrong = verify(target.part, target.digests, progress)
-    if wrong:
-        _forget(target)
-        if any(starts) and not last:  # perhaps pieces of different files: once more from 0
-            return _from(url, target, timeout, pause, progress, last=True)
-        raise RemoteError(f"its bytes are not the right ones ({wrong[0]} differs)")
-    os.replace(target.part, target.path)
-    target.note.unlink(missing_ok=True)
-    return None
-
-
-def _continue(url, target, timeout, progress, starts):
-    """Append to the part what `url` gives from there on; add the first byte's place to `starts`."""
-    start, version = _resume_point(url, target)
-    if target.size is not None and start == target.size:
-        starts.append(start)
-        return
-    with open_at(url, start, version, timeout) as body:
-        starts.append(body.start)
-        if target.size is not None and body.total not in (None, target.size):
-            raise RemoteError(f"it offers {body.total:,} bytes where {target.size:,} are right")
-        write_json(target.note, {"url": url, "version": body.version})
-        _copy(body, target, progress)
-    have = _have(target)
-    if have != (target.size if target.size is not None else have):
-        _forget(target)
-        raise RemoteError(f"it sent {have:,} bytes where {target.size:,} are right")
-
-
-def _copy(body, target, progress):
-    """Write the bytes of `body` to the part, from `body.start` on."""
-    size = target.size or body.total
-    with (
-        target.part.open("ab" if body.start else "wb") as file,
-        _bar(target.path.name, size, body.start, progress) as bar,
-    ):
-        while data := body.read(1 << 20):
-            file.write(data)
-            if size is not None and file.tell() > size:
-                raise RemoteError("it sends more bytes than the file has")
-            bar.update(len(data))
-
-
-def _resume_point(url, target):
-    """Return (bytes to keep, version to ask for) of an interrupted fetch.
-
-    Bytes from another address are kept only when a digest will judge the whole.
-    """
-    note = read_json(target.note)
-    same = note.get("url") == url and note.get("version")
-    have = _have(target)
-    if target.size is not None and have > target.size:
-        have = 0
-    return (have, note["version"]) if same else (have if target.digests else 0, "")
-
-
-def _have(target):
-    """Return how many bytes of `target` are here."""
-    return target.part.stat().st_size if target.part.exists() else 0
-
-
-def _forget(target):
-    """Throw away what was fetched."""
-    target.part.unlink(missing_ok=True)
-    target.note.unlink(missing_ok=True)
+    return next((name for name, right in digests if sums[name].hexdigest() != right.lower()), None)
 
 
 def _bar(what, total, start, progress):
@@ -206,28 +230,3 @@ def _bar(what, total, start, progress):
         delay=1,
         disable=not progress,
     )
-
-
-class KitError(DownloadError):
-    """A workshop kit that lacks a file, or holds one that is not as it was packed."""
-
-
-def kit_file(kit, name, progress=True):
-    """Return the path of the file `name` ("voc/voc-2000.tar") of the folder `kit`, verified.
-
-    The kit's `SHA256SUMS` has the digest, one "hex  name" a line. Raises KitError.
-    """
-    path, sums = Path(kit) / name, {}
-    try:
-        for line in (Path(kit) / "SHA256SUMS").read_text(encoding="utf-8").splitlines():
-            digest, _, packed = line.partition("  ")
-            sums[packed.strip()] = digest
-        wrong = verify(path, [("sha256", sums[name])], progress)
-    except (OSError, KeyError) as error:
-        raise KitError(
-            f"The kit {kit} has no {name}, or no SHA256SUMS that names it. Copy the whole kit "
-            "again."
-        ) from error
-    if wrong:
-        raise KitError(f"{name} in the kit {kit} is damaged. Copy the kit again.")
-    return path

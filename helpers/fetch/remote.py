@@ -1,10 +1,11 @@
-"""A file opened at any byte, on the net or here: what a download and a stream have in common.
+"""A file opened at any byte, on the web or on this machine: what downloads and streams share.
 
-The net's rules are those of RFC 9110, section 14 (Range requests) and 13.1.5 (If-Range).
+The web's rules are those of RFC 9110, sections 14 (Range requests) and 13.1.5 (If-Range).
 """
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,19 +16,19 @@ AGENT = "reverse-image-search-bootcamp"
 # How an exception of requests, urllib3, http.client, ssl or socket reads; what it means in plain
 # words; whether the same address deserves another try.
 FAULTS = (
-    ("NameResolution|getaddrinfo|Name or service|nodename", "its name is not known here", False),
+    ("NameResolution|getaddrinfo|Name or service|nodename", "its name is unknown here", False),
     ("ConnectTimeout", "it did not answer, as behind a firewall", False),
     ("Timeout|timed out", "it was silent for {seconds:g} seconds", True),
     ("[Rr]efused", "it refused the connection", False),
-    ("SSL|CERTIFICATE", "its certificate is not trusted here, as behind some proxies", False),
-    ("Proxy", "the proxy between here and there did not let it through", False),
-    ("MissingSchema|InvalidSchema|InvalidURL", "it is no address of the net", False),
-    ("TooManyRedirects", "it only sends on to other addresses", False),
+    ("SSL|CERTIFICATE", "its certificate isn't trusted here, as behind some proxies", False),
+    ("Proxy", "the proxy in between did not let it through", False),
+    ("MissingSchema|InvalidSchema|InvalidURL", "it isn't a web address", False),
+    ("TooManyRedirects", "it only redirects to other addresses", False),
 )
 
 
 class RemoteError(Exception):
-    """Why an address did not give what was asked, in plain words; `again` says if it may yet."""
+    """Why an address did not deliver, in plain words; `again` is True if it yet may."""
 
     def __init__(self, reason, again=False):
         """Keep the `reason`; `again` is True where the same address deserves another try."""
@@ -40,18 +41,18 @@ class Body:
     """The bytes of one file from `start` on.
 
     `total` is the whole file's size (None when unknown), `version` what tells it from a changed
-    one ("" when unknown), `taken` how many bytes were read so far.
+    one ("" when unknown), `taken` how many bytes were received so far.
     """
 
     start: int
     total: int | None
     version: str
-    receive: object
-    close: object
+    receive: Callable[[int], bytes]
+    close: Callable[[], None]
     taken: int = 0
     rest: bytes = b""
 
-    def read(self, count):
+    def read(self, count: int) -> bytes:
         """Return 1 to `count` bytes, none at the end; raise RemoteError when the line breaks."""
         if not self.rest:
             self.rest = self.receive(CHUNK)
@@ -62,6 +63,14 @@ class Body:
         part, self.rest = self.rest[:count], self.rest[count:]
         return part
 
+    def skip(self, count: int) -> None:
+        """Read `count` bytes and forget them; raise RemoteError when there are fewer."""
+        while count:
+            part = self.read(count)
+            if not part:
+                raise RemoteError("it ended before the part that is still missing")
+            count -= len(part)
+
     def __enter__(self):
         """Begin."""
         return self
@@ -71,28 +80,39 @@ class Body:
         self.close()
 
 
-def open_at(source, start=0, version="", timeout=20):
-    """Return the `Body` of `source` (address or Path) from byte `start`, or from 0.
+def open_at(
+    source: str | Path,
+    start: int = 0,
+    version: str = "",
+    size: int | None = None,
+    timeout: float = 20,
+) -> Body:
+    """Return the `Body` of `source`, an address or a Path, from byte `start`, or from 0.
 
-    From 0 it is when the server ignores Range, or when the file is no longer the `version` that
+    It begins at 0 when the server ignores Range, or when the file is no longer the `version` that
     the first bytes came from: look at `Body.start`. `timeout` is how many seconds the line may be
-    silent. Raises RemoteError.
+    silent. Raises RemoteError, also when the file isn't of `size` bytes.
     """
     if isinstance(source, Path):
-        return _open_file(source, start)
-    body = _open_address(source, start, version, timeout)
+        body = _open_file(source, start)
+    else:
+        body = _open_address(source, start, version, timeout)
     if body.start and version and body.version != version:
-        # A server that keeps Range but not If-Range would splice two files together.
+        # A server that knows Range but not If-Range would splice two files together.
         body.close()
-        body = _open_address(source, 0, "", timeout)
+        return open_at(source, size=size, timeout=timeout)
+    if size is not None and body.total not in (None, size):
+        body.close()
+        raise RemoteError(f"it offers {body.total:,} bytes instead of {size:,}")
     return body
 
 
-def retry(step, reached, pause=1.0):
+def retry(step, reached, timeout):
     """Call `step` until it returns, and return its answer.
 
-    A RemoteError that allows another try is forgiven as long as `reached()` grows, and
-    `ATTEMPTS` times where it does not, with a pause (seconds) that doubles.
+    A RemoteError that allows another try is forgiven as long as `reached()` grows, and `ATTEMPTS`
+    times where it doesn't. The pause before the next try, from a twentieth of `timeout` (seconds)
+    up, doubles each time.
     """
     best, failures = reached(), 0
     while True:
@@ -103,7 +123,7 @@ def retry(step, reached, pause=1.0):
             best = max(best, reached())
             if not error.again or failures == ATTEMPTS:
                 raise
-            time.sleep(pause * 2**failures)
+            time.sleep(timeout / 20 * 2**failures)
 
 
 def _open_file(path, start):
@@ -113,7 +133,7 @@ def _open_file(path, start):
         file.seek(start)
         status = path.stat()
     except OSError as error:
-        raise RemoteError(f"it cannot be read here ({error.strerror})") from error
+        raise RemoteError(f"it can't be read: {error.strerror}") from error
     version = f"{status.st_size}-{status.st_mtime_ns}"
     return Body(start, status.st_size, version, file.read, file.close)
 
@@ -144,7 +164,7 @@ def _open_address(url, start, version, timeout):
 
 
 def _range(answer, start):
-    """Return (first byte, size of the whole file) of `answer`; raise RemoteError if it is none."""
+    """Return (first byte, size of the whole file) of `answer`; raise RemoteError if it has none."""
     page = "html" in answer.headers.get("Content-Type", "")
     if answer.status_code not in (200, 206):
         also = ", with a web page such as a firewall shows" if page else ""
@@ -157,7 +177,7 @@ def _range(answer, start):
         return 0, int(size) if size.isdecimal() else None
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
     if not found or int(found[1]) != start:
-        raise RemoteError("it sent another part of the file than was asked for")
+        raise RemoteError("it sent a different part of the file than it was asked for")
     return start, int(found[2]) if found[2] != "*" else None
 
 

@@ -12,7 +12,7 @@ from faulty_server import Server
 
 from helpers import dataset
 from helpers.course import kit
-from helpers.dataset import voc
+from helpers.dataset import voc, voc2012
 from helpers.features import weights
 from helpers.fetch import archive
 from helpers.fetch.download import KitError, kit_file
@@ -20,28 +20,28 @@ from helpers.settings import ROOT, SAMPLE, from_environment
 
 COUNT = 30
 ARCHIVE = tiny_voc.pack(tiny_voc.files(COUNT, filler=5_000))
-OFFICIAL = tiny_voc.release(ARCHIVE, COUNT)
+RELEASE = tiny_voc.release(ARCHIVE, COUNT)
 
 
 def settings(folder, **more):
     found = from_environment({"BOOTCAMP_DATA": str(folder), "BOOTCAMP_DATASET": "auto"})
-    return replace(found, timeout=0.4, **more)
+    return replace(found, timeout=0.4, voc_release=RELEASE, **more)
 
 
-@pytest.mark.parametrize(("wish", "name"), [("10", "voc-10"), ("all", "voc")])
-def test_a_kit_gives_the_same_pictures_on_a_machine_without_network(tmp_path, wish, name):
+@pytest.mark.parametrize(("count", "name"), [(10, "voc-10"), (voc2012.ALL, "voc")])
+def test_a_kit_gives_the_same_pictures_on_a_machine_without_network(tmp_path, count, name):
     with Server(ARCHIVE) as server:
         here = settings(tmp_path / "here", voc_mirrors=(server.url,))
-        kit.pack_voc(tmp_path / "kit" / "voc", wish, here, OFFICIAL, progress=False)
+        kit.pack_voc(tmp_path / "kit" / "voc", count, here, progress=False)
     kit.write_sums(tmp_path / "kit", progress=False)
     there = settings(tmp_path / "there", kit=tmp_path / "kit", offline=True)
-    found = dataset.load(there, progress=False, official=OFFICIAL)
-    first = dataset.load(replace(here, offline=True), progress=False, official=OFFICIAL)
+    found = dataset.load(there, progress=False)
+    first = dataset.load(replace(here, offline=True), progress=False)
     assert found.name == first.name == name
     assert "because BOOTCAMP_KIT has them" in found.why
     assert [(p.id, p.boxes) for p in found.pictures] == [(p.id, p.boxes) for p in first.pictures]
-    again = dataset.load(there, progress=False, official=OFFICIAL)
-    assert "here already" in again.why
+    again = dataset.load(there, progress=False)
+    assert "already here" in again.why
 
 
 def test_the_kits_archive_is_the_same_bytes_every_time(tmp_path):
@@ -49,12 +49,12 @@ def test_the_kits_archive_is_the_same_bytes_every_time(tmp_path):
     for folder in ("a", "b"):
         with Server(ARCHIVE) as server:
             here = settings(tmp_path / folder / "data", voc_mirrors=(server.url,))
-            kit.pack_voc(tmp_path / folder, "10", here, OFFICIAL, progress=False)
+            kit.pack_voc(tmp_path / folder, 10, here, progress=False)
         content = (tmp_path / folder / "voc-10.tar").read_bytes()
         digests.add(hashlib.sha256(content).hexdigest())
     assert len(digests) == 1
     archive.unpack(tmp_path / "a" / "voc-10.tar", tmp_path / "out", progress=False)
-    assert voc.counts(voc.read(tmp_path / "out")[0])["pictures"] == 10
+    assert voc.counts(voc.list_pictures(tmp_path / "out")[0])["pictures"] == 10
 
 
 def test_the_sums_name_every_file_and_the_usual_tool_agrees(tmp_path):
@@ -76,7 +76,7 @@ def test_the_sums_name_every_file_and_the_usual_tool_agrees(tmp_path):
 def test_an_unfinished_kit_is_refused(tmp_path):
     with Server(ARCHIVE) as server:
         here = settings(tmp_path / "here", voc_mirrors=(server.url,))
-        kit.pack_voc(tmp_path / "kit" / "voc", "10", here, OFFICIAL, progress=False)
+        kit.pack_voc(tmp_path / "kit" / "voc", 10, here, progress=False)
     with pytest.raises(KitError, match="no SHA256SUMS"):
         dataset.load(settings(tmp_path / "there", kit=tmp_path / "kit"), progress=False)
 
@@ -95,13 +95,13 @@ def whole_kit(tmp_path, shared_settings):
     """A kit as `make kit` builds it, with the drawings in place of the official archive."""
     archive_bytes = sample_archive()
     with Server(archive_bytes) as server:
-        here = replace(shared_settings, voc_mirrors=(server.url,))
-        here = replace(here, data=tmp_path / "builder")
+        release = tiny_voc.release(archive_bytes, len(list((SAMPLE / "JPEGImages").iterdir())))
+        here = replace(shared_settings, data=tmp_path / "builder", voc_mirrors=(server.url,))
         weights_file = weights.fetch(shared_settings)  # so that they are not fetched once more
         (here.data / "weights").mkdir(parents=True)
         os.link(weights_file, here.data / "weights" / weights_file.name)
-        official = tiny_voc.release(archive_bytes, len(list((SAMPLE / "JPEGImages").iterdir())))
-        return kit.build(tmp_path / "kit", "40", here, progress=False, official=official)
+        here = replace(here, voc_release=release)
+        return kit.build(tmp_path / "kit", 40, here, progress=False)
 
 
 @pytest.mark.kit
