@@ -1,72 +1,58 @@
-"""Looking inside: what a layer answers to a picture, and which places make two pictures alike.
+"""Which places make two pictures alike: the similarity of two embeddings, drawn where it arises.
 
-Notebooks 02 and 04 draw what these functions return.
+Notebook 02 and the search page draw what `match_heatmap` returns.
 """
 
-from functools import lru_cache
-
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from helpers.dataset.pictures import open_picture
-from helpers.features.networks import convolutions
-from helpers.features.pooling import halved
-from helpers.features.preprocess import preprocess
-from helpers.features.runtime import tensorflow
+from helpers.features.pooling import block5_pool
+from helpers.features.preprocess import PictureSource
+from helpers.features.vgg16 import VGG16
+
+Heatmap = NDArray[np.float32]
+
+GEM_POWER = 3
+"""In GeM a place weighs by the third power of its activation (pooling.gem's p)."""
 
 
-def feature_maps(model, image, layer):
-    """Return what `layer` (such as "block1_conv2") answers to `image`, (h, w, channels) float32.
-
-    `model` is a Keras VGG16 or an extractor of features.VGG16, whose float32 model is then asked.
-    Raises ValueError, from Keras, for a layer that there is not.
-    """
-    if hasattr(model, "extract"):
-        model = _float32_model(model.size, model.settings)
-    keras = tensorflow().keras
-    part = keras.Model(model.input, model.get_layer(layer).output)
-    batch = preprocess(open_picture(image), model.input_shape[1])[None]
-    return np.asarray(part(batch, training=False))[0]
-
-
-def match_heatmap(extractor, image, other, channels=64):
+def match_heatmap(
+    extractor: VGG16, image: PictureSource, other: PictureSource, channels: int = 64
+) -> tuple[Heatmap, Heatmap]:
     """Return which places of `image` and of `other` make them alike: two (size, size) float32.
 
-    The cosine of two unit vectors is a sum over channels of the product of their entries. The
-    `channels` largest terms are handed back to the places whose answers made them: for the maximum
-    to the one place that won, otherwise to each place by its share of the channel. Values lie
-    between 0 and 1, the strongest place of each picture is 1 (all 0 where nothing matches).
+    The cosine of two unit vectors is a sum over channels of the product of their entries. Each of
+    the `channels` largest terms is handed back to the places that it came from: for max pooling to
+    the one place that won, otherwise to each place by its share of the channel. Values are between
+    0 and 1; each picture's strongest place is 1 (all are 0 where nothing matches).
+    Raises PictureError when a picture can't be read.
     """
     maps = [extractor.maps(picture) for picture in (image, other)]
     one, two = extractor.pool(np.stack(maps))
     terms = one * two
     terms[np.argsort(terms)[:-channels]] = 0
-    heats = [(shares(each, extractor.pooling) * terms).sum(axis=2) for each in maps]
-    return tuple(_spread(heat, extractor.size) for heat in heats)
+    heats = [(contributions(each, extractor.pooling) * terms).sum(axis=2) for each in maps]
+    return tuple(_enlarge(heat, extractor.size) for heat in heats)
 
 
-def shares(maps, pooling):
-    """Return how much each place gave to each channel's pooled value, (h, w, c), summing to 1.
+def contributions(maps: NDArray[np.float32], pooling: str) -> NDArray[np.float32]:
+    """Return each place's share of each channel's pooled value, (h, w, c); a channel sums to 1.
 
-    A channel that never fired gave nothing anywhere and sums to 0.
+    A channel that never fired has no shares and sums to 0.
     """
     if pooling == "avg":
-        maps = halved(maps[None])[0]
-    # The maximum's only giver is the winner; in GeM a place weighs by its third power, p = 3.
-    powers = {"avg": 1, "gem": 3}
-    top = maps.max(axis=(0, 1), keepdims=True)
-    weight = maps ** powers[pooling] if pooling in powers else (maps == top) * (top > 0)
+        weight = block5_pool(maps[None])[0]
+    elif pooling == "gem":
+        weight = maps**GEM_POWER
+    else:  # the maximum comes from the winner alone
+        top = maps.max(axis=(0, 1), keepdims=True)
+        weight = (maps == top) * (top > 0)
     return weight / np.maximum(weight.sum(axis=(0, 1), keepdims=True), 1e-12)
 
 
-def _spread(heat, size):
-    """Return the small map blown up to (size, size) and scaled to a highest value of 1."""
+def _enlarge(heat, size):
+    """Return the small map enlarged to (size, size) and scaled to a maximum of 1."""
     image = Image.fromarray(heat.astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC)
     wide = np.clip(np.asarray(image), 0, None)
     return wide / wide.max() if wide.max() > 0 else wide
-
-
-@lru_cache(maxsize=1)
-def _float32_model(size, settings):
-    """Return the float32 Keras model to look into, built once."""
-    return convolutions(size, "float32", settings)

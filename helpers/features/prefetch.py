@@ -1,59 +1,41 @@
-"""Picture files into pixel arrays, read by every core ahead of the network that waits for them."""
+"""Picture files into pixels, decoded by every core while the network computes the batch before."""
 
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
-from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from helpers.dataset.pictures import PictureError, open_picture
-from helpers.features.vector_store import Fingerprint, digest, stat
+from helpers.dataset.pictures import PictureError
+from helpers.features.preprocess import load_square
+from helpers.features.vector_store import read_file
 
 
-def pixels(source, size=224):
-    """Return any picture (path, bytes, PIL image) squeezed to (size, size, 3) uint8 RGB.
+def load_pixels(picture, size):
+    """Return `(picture, Fingerprint, pixels)`, or `(picture, None, reason)` when it can't be read.
 
-    A JPEG far larger than that is decoded at a half, a quarter or an eighth of its size, as long as
-    twice `size` is left: measured to keep the embedding's cosine above 0.999.
-    Raises PictureError when it cannot be read.
+    The pixels are (size, size, 3) uint8 RGB.
     """
-    image = open_picture(source, (2 * size, 2 * size))
-    return np.array(image.resize((size, size), Image.Resampling.BILINEAR))
-
-
-def read(picture, size):
-    """Return `(picture, Fingerprint, pixels)`, or `(picture, None, reason)` when it cannot be read."""
     try:
-        found = stat(picture.path)
-        raw = Path(picture.path).read_bytes()
-        row = Fingerprint(picture.id, os.fspath(picture.path), *found, digest(raw))
-        return picture, row, pixels(raw, size)
+        fingerprint, raw = read_file(picture)
+        return picture, fingerprint, load_square(raw, size)
     except OSError as error:
-        return picture, None, f"it cannot be read ({error.strerror or error})"
+        return picture, None, f"it can't be read ({error.strerror or error})"
     except PictureError as error:
         return picture, None, str(error)
 
 
-def prefetch(work, items, window):
-    """Yield `work(item)` in order, done by a thread a core, at most `window` items ahead."""
-    items = iter(items)
-    threads = ThreadPoolExecutor(os.cpu_count(), "reader")
+def prefetch(work, items, batch):
+    """Yield lists of `work(item)`, `batch` at a time and in order, the last one perhaps shorter.
+
+    There is one thread per core; at most two batches beyond the one just yielded are in work.
+    """
+    threads, ahead = ThreadPoolExecutor(os.cpu_count(), "prefetch"), deque()
     try:
-        waiting = deque(threads.submit(work, item) for item in islice(items, window))
-        while waiting:
-            result = waiting.popleft().result()
-            waiting.extend(threads.submit(work, item) for item in islice(items, 1))
-            yield result
+        for start in range(0, len(items), batch):
+            ahead.append(threads.map(work, items[start : start + batch]))
+            if len(ahead) > 2:
+                yield list(ahead.popleft())
+        while ahead:
+            yield list(ahead.popleft())
     finally:
-        # When the reader is interrupted, nobody waits for what it had asked for.
+        # When the consumer is interrupted, nobody waits for what it had asked for.
         threads.shutdown(cancel_futures=True)
-
-
-def batches(items, count):
-    """Yield lists of `count` items, the last one perhaps shorter."""
-    items = iter(items)
-    while batch := list(islice(items, count)):
-        yield batch

@@ -1,16 +1,46 @@
-"""Pictures as VGG16 was trained on them: a square in blue, green, red, the mean pixel taken away."""
+"""Any picture as VGG16 was trained on it: a square, blue first, the mean pixel subtracted.
+
+Notebook 02 does this in the open. Everything that feeds a network uses these functions.
+"""
+
+import os
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from helpers.dataset.pictures import open_picture
+
+PictureSource = str | os.PathLike | bytes | Image.Image
+"""What can be embedded: a path, the bytes of a picture file, or a PIL image."""
+
 MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
-"""ImageNet's mean pixel in blue, green and red; VGG16 was trained on what is left without it."""
+"""ImageNet's mean pixel in blue, green and red; VGG16 was trained on the difference from it."""
 
 
-def preprocess(image, size=224):
-    """Return a PIL image as VGG16 was trained on them: (size, size, 3) float32, BGR, centred.
+def preprocess(source: PictureSource, size: int = 224) -> NDArray[np.float32]:
+    """Return a picture as VGG16 was trained on it: (size, size, 3) float32, BGR, centred.
 
-    Values lie between -123.68 and 151.061, as `keras.applications.vgg16.preprocess_input` gives.
+    Values are between -123.68 and 151.061, the same as `keras.applications.vgg16.preprocess_input`
+    gives. Raises PictureError when the picture can't be read.
     """
-    rgb = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(rgb, np.float32)[:, :, ::-1] - MEAN_BGR
+    return centre(load_square(source, size))
+
+
+def load_square(source: PictureSource, size: int) -> NDArray[np.uint8]:
+    """Return a picture squeezed to a square, (size, size, 3) uint8 RGB, whatever its shape.
+
+    A JPEG far larger than that is decoded at a half, a quarter or an eighth of its size, as long as
+    twice `size` is left: measured to keep the embedding's cosine above 0.999.
+    Raises PictureError when the picture can't be read.
+    """
+    image = open_picture(source, (2 * size, 2 * size))
+    return np.array(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def centre(rgb):
+    """Return RGB pixels (..., 3) as BGR minus ImageNet's mean pixel, float32.
+
+    `rgb` is a uint8 or float32 array, or a float32 tensor inside a TensorFlow graph.
+    """
+    return rgb[..., ::-1] - MEAN_BGR

@@ -1,7 +1,7 @@
-"""How many bits a number gets: what the processor is good at, and what that makes worth while.
+"""TensorFlow itself, and how many bits a number gets: what this processor is good at.
 
 Fewer bits are faster where the processor multiplies them in hardware, and only there. The
-embedding's name carries its precision, because vectors of different precisions are different
+extractor's name carries its precision, because vectors of different precisions are different
 embeddings, however close.
 """
 
@@ -10,6 +10,7 @@ import sys
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from helpers.errors import PlainError
 
@@ -20,88 +21,90 @@ RATES = {
     "bfloat16": {"amx_bf16": 34, "avx512_bf16": 6.4},
     "int8": {"amx_int8": 43, "avx512_vnni": 11, "avx_vnni": 7, "i8mm": 7, "asimddp": 4},
 }
-"""Pictures a second and core, decoding included, by the feature that makes it so. Those of AVX-512
-and AMX were measured; the others are cautious guesses. bench/extract.py measures your machine."""
+"""Pictures per second and core, decoding included, by the processor's flag that makes it so. Those
+of AVX-512 and AMX were measured; the others are cautious guesses. bench/extract.py measures your
+machine."""
 
 CALIBRATION_SECONDS = 35
-"""What int8 costs once for a data set, before its first picture."""
+"""What int8 costs once per data set, before its first picture."""
 
 AUTO_FLOAT32_SECONDS = 60
 """Below this, `auto` stays with float32: nothing is faster than not having to explain it."""
 
 
 class PrecisionError(PlainError, ValueError):
-    """A precision that there is not, or one that lacks what it needs."""
+    """A precision that doesn't exist, or one that lacks what it needs."""
 
 
-def choose(pictures=None, features=None, cores=None, gpu=None, environ=None):
-    """Return `(precision, sentence)`: the fastest for so many pictures here, and why.
+def choose(
+    pictures: int = 1,
+    setting: str = "auto",
+    flags: set[str] | None = None,
+    cores: int | None = None,
+    gpu: bool | None = None,
+) -> tuple[str, str]:
+    """Return `(precision, sentence)`: the fastest for that many pictures here, and why.
 
-    `pictures` is their number; the other arguments are found out where they are None.
-    BOOTCAMP_PRECISION decides when it is set. Raises PrecisionError when it names none.
+    `setting` (BOOTCAMP_PRECISION) decides unless it is "auto". The processor's flags, its number
+    of cores and whether there is a GPU are looked up where they are None. Raises PrecisionError
+    when `setting` isn't a precision.
     """
-    wish = (os.environ if environ is None else environ).get("BOOTCAMP_PRECISION") or "auto"
-    if wish != "auto":
-        return check(wish), f"Precision: {wish}, because BOOTCAMP_PRECISION says so."
+    if setting != "auto":
+        return check(setting), f"Precision: {setting}, because BOOTCAMP_PRECISION says so."
     if has_gpu() if gpu is None else gpu:
         return "float32", "Precision: float32, because TensorFlow sees a GPU, which is fast in it."
-    features = processor() if features is None else features
-    seconds = expected_seconds(pictures or 1, features, cores or os.cpu_count())
+    fast = _fast_precisions(cpu_flags() if flags is None else flags)
+    cores = cores or os.cpu_count()
+    seconds = {name: pictures / (rate * cores) for name, (_, rate) in fast.items()}
+    if "int8" in seconds:
+        seconds["int8"] += CALIBRATION_SECONDS
     slow, best = seconds["float32"], min(seconds, key=seconds.get)
     if slow <= AUTO_FLOAT32_SECONDS or best == "float32":
         return "float32", (
-            f"Precision: float32, because {pictures or 1:,} pictures take about {_span(slow)} in "
-            "it here and nothing else is worth while."
+            f"Precision: float32, because {pictures:,} pictures take about {_duration(slow)} in "
+            "it here and nothing else is worth it."
         )
     return best, (
-        f"Precision: {best}, because this processor has {deciding(best, features)} and "
-        f"{pictures:,} pictures then take about {_span(seconds[best])} instead of {_span(slow)}. "
-        "Set BOOTCAMP_PRECISION=float32 to have it otherwise."
+        f"Precision: {best}, because this processor has {fast[best][0]} and {pictures:,} pictures "
+        f"then take about {_duration(seconds[best])} instead of {_duration(slow)}. "
+        "Set BOOTCAMP_PRECISION=float32 if you'd rather have that."
     )
 
 
-def expected_seconds(pictures, features, cores):
-    """Return {precision: seconds} for so many pictures, of the precisions fast with `features`."""
-    known = {name: deciding(name, features) for name in PRECISIONS}
-    seconds = {
-        name: pictures / (RATES[name][feature] * cores)
-        for name, feature in known.items()
-        if feature is not None
-    }
-    if "int8" in seconds:
-        seconds["int8"] += CALIBRATION_SECONDS
-    return seconds
+def _fast_precisions(flags):
+    """Return {precision: (flag, rate)} of those that `flags` make fast, each by its best flag."""
+    fast = {}
+    for precision, rates in RATES.items():
+        known = [(flag, rate) for flag, rate in rates.items() if flag in flags or not flag]
+        if known:
+            fast[precision] = known[0]
+    return fast
 
 
-def deciding(precision, features):
-    """Return the feature that makes `precision` fast, the best one; None when there is none."""
-    return next((name for name in RATES[precision] if name in features or not name), None)
-
-
-def processor():
-    """Return which of the features in RATES this processor has; none where it cannot be told."""
+def cpu_flags() -> set[str]:
+    """Return which of the flags in RATES this processor has; none where they can't be found out."""
     try:
         words = set(Path("/proc/cpuinfo").read_text().split())
     except OSError:
-        words = set()
-    return {name for rates in RATES.values() for name in rates if name in words}
+        return set()
+    return words & {flag for rates in RATES.values() for flag in rates}
 
 
-def check(precision):
-    """Return `precision` when there is one of that name; raises PrecisionError otherwise."""
+def check(precision: str) -> str:
+    """Return `precision`; raise PrecisionError when there is none of that name."""
     if precision not in PRECISIONS:
         known = ", ".join((*PRECISIONS, "auto"))
         raise PrecisionError(f"There is no precision {precision!r}. Use one of {known}.")
     return precision
 
 
-def has_gpu():
+def has_gpu() -> bool:
     """Return whether TensorFlow sees a GPU."""
     return bool(tensorflow().config.list_physical_devices("GPU"))
 
 
 @cache
-def tensorflow():
+def tensorflow() -> ModuleType:
     """Return TensorFlow, imported without its chatter; the one place where it is loaded."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silence_stderr():
@@ -133,6 +136,6 @@ def silence_stderr():
         aside.close()
 
 
-def _span(seconds):
+def _duration(seconds):
     """Return a time as people say it."""
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

