@@ -1,9 +1,10 @@
-"""What the extractor costs and what its faster ways lose, on this machine, in one run.
+"""What the extractor costs on this machine, and what its faster ways lose.
 
-Run `python bench/extract.py [--pictures 600] [--rounds 3]`; prints a table and writes
-build/bench/extract.json. The pictures are those of BOOTCAMP_DATASET, by default the test subset of
-PASCAL VOC where it is there. Every way runs in a process of its own, one after the other, round by
-round, so that a slow minute of the machine hits all of them; the medians of the rounds are told.
+Run `python bench/extract.py [--pictures 600] [--rounds 3]`; it prints a table and writes
+build/bench/extract.json. The pictures are those of BOOTCAMP_DATASET, by default the subset of
+PASCAL VOC that the tests use (BOOTCAMP_TEST_VOC), where there is one. Every way runs in a process
+of its own, one after the other, round by round, so that a slow minute of the machine hits all of
+them; the table shows the medians of the rounds.
 """
 
 import argparse
@@ -21,11 +22,14 @@ from pathlib import Path
 import numpy as np
 
 from helpers import dataset, settings
-from helpers.features.runtime import PRECISIONS, choose, processor, tensorflow
+from helpers.features.runtime import PRECISIONS, choose, cpu_flags, tensorflow
 from helpers.search import metrics
 
 WAYS = ("one_by_one", *PRECISIONS)
-SUBSET = settings.ROOT.parent / "shared" / "voc" / "voc2012-subset.tar"
+SUBSET = Path(
+    os.environ.get("BOOTCAMP_TEST_VOC")
+    or settings.ROOT.parent / "shared" / "voc" / "voc2012-subset.tar"
+)
 OUT = settings.ROOT / "build" / "bench" / "extract.json"
 GFLOP = 30.7
 """Multiplications and additions of VGG16's convolutions for one 224 x 224 picture, in 10^9."""
@@ -36,12 +40,13 @@ QUERIES = 60
 
 
 def main():
-    """Measure every way round by round, print the table and keep the numbers."""
-    wish = arguments()
-    data = pictures(wish.pictures)
+    """Measure every way, round by round; print the table and keep the numbers."""
+    given = arguments()
+    data = pictures(given.pictures)
     with tempfile.TemporaryDirectory() as folder:
         rounds = [
-            {way: child(way, number, wish, folder) for way in WAYS} for number in range(wish.rounds)
+            {way: child(way, number, given, folder) for way in WAYS}
+            for number in range(given.rounds)
         ]
         values = {way: np.load(Path(folder) / f"{way}.npy") for way in PRECISIONS}
     result = summary(rounds, values, data.pictures)
@@ -73,29 +78,29 @@ def pictures(count):
 # In the child: one way, measured.
 
 
-def child(way, number, wish, folder):
+def child(way, number, given, folder):
     """Run one way in a process of its own and return what it measured."""
-    print(f"round {number + 1} of {wish.rounds}: {way}", file=sys.stderr, flush=True)
+    print(f"round {number + 1} of {given.rounds}: {way}", file=sys.stderr, flush=True)
     command = [sys.executable, __file__, "--way", way, "--number", str(number)]
-    command += ["--folder", folder, "--pictures", str(wish.pictures)]
+    command += ["--folder", folder, "--pictures", str(given.pictures)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(wish):
+def measure(given):
     """Measure one way and print the numbers as one line of JSON."""
-    some = pictures(wish.pictures).pictures
-    found = one_by_one(some) if wish.way == "one_by_one" else ours(wish, some)
+    some = pictures(given.pictures).pictures
+    found = one_by_one(some) if given.way == "one_by_one" else ours(given, some)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     unit = 2**20 if sys.platform == "darwin" else 2**10
     found["peak_rss_mb"] = round(peak / unit)
-    if wish.way == "float32":  # last, because its matrices are no part of the extractor's memory
+    if given.way == "float32":  # last, so that its matrices don't count as the extractor's memory
         found["sgemm_gflops"] = sgemm()
     print(json.dumps(found))
 
 
 def one_by_one(some):
-    """Return the rate of the original's way: Keras' loader and `predict`, a picture at a time."""
+    """Return the rate of the original's way: Keras' loader and `predict`, one picture at a time."""
     from helpers.features import weights
 
     keras = tensorflow().keras
@@ -120,20 +125,19 @@ def one_by_one(some):
     return {"images_per_second": min(ONE_BY_ONE, len(some)) / seconds}
 
 
-def ours(wish, some):
+def ours(given, some):
     """Return the rate and the median time of a query; keep the vectors."""
     from helpers.features import VGG16
 
-    here = replace(settings.from_environment(), data=wish.folder / "vectors")
-    weights_here = settings.from_environment()
-    extractor = VGG16(precision=wish.way, settings=weights_here, pictures=some, progress=False)
-    extractor.settings = here
+    here = settings.from_environment()  # where the weights are; the vectors go elsewhere
+    extractor = VGG16(precision=given.way, settings=here, pictures=some, progress=False)
+    extractor.settings = replace(here, data=given.folder / "vectors")
     start = time.perf_counter()
-    vectors = extractor.extract(some, f"round-{wish.number}", progress=False)
+    vectors = extractor.extract(some, f"round-{given.number}", progress=False)
     rate = len(vectors.ids) / (time.perf_counter() - start)
-    np.save(wish.folder / f"{wish.way}.npy", vectors.values)
+    np.save(given.folder / f"{given.way}.npy", vectors.values)
     raw = [picture.path.read_bytes() for picture in some[:QUERIES]]
-    times = [elapsed(lambda one=one: extractor.embed(one)) for one in raw]
+    times = [elapsed(lambda each=each: extractor.embed(each)) for each in raw]
     return {"images_per_second": rate, "query_p50_ms": 1000 * statistics.median(times)}
 
 
@@ -160,6 +164,7 @@ def summary(rounds, values, some):
     def median(way, key):
         return statistics.median(numbers[way][key] for numbers in rounds)
 
+    setting = settings.from_environment().precision
     rate = {way: median(way, "images_per_second") for way in WAYS}
     cosines = {way: np.sum(values[way] * values["float32"], axis=1) for way in PRECISIONS[1:]}
     ranked = {way: ranking(values[way], some) for way in PRECISIONS}
@@ -168,7 +173,7 @@ def summary(rounds, values, some):
     ]
     peaks = {w: max(numbers[w]["peak_rss_mb"] for numbers in rounds) for w in PRECISIONS}
     return {
-        "processor": sorted(processor()),
+        "processor": sorted(cpu_flags()),
         "cores": os.cpu_count(),
         "pictures": len(some),
         "rounds": len(rounds),
@@ -184,13 +189,13 @@ def summary(rounds, values, some):
         "peak_rss_mb_of": peaks,
         "query_p50_ms": rounded({way: median(way, "query_p50_ms") for way in PRECISIONS}, 1),
         "minutes_for_voc": rounded({way: VOC / rate[way] / 60 for way in WAYS}, 1),
-        "chosen_by_auto": choose(VOC)[0],
-        "chosen_by_auto_because": choose(VOC)[1],
+        "chosen_by_auto": choose(VOC, setting)[0],
+        "chosen_by_auto_because": choose(VOC, setting)[1],
     }
 
 
 def rounded(numbers, digits):
-    """Return {name: number} with so many digits."""
+    """Return {name: number}, rounded to `digits` decimals."""
     return {name: round(float(number), digits) for name, number in numbers.items()}
 
 
@@ -209,7 +214,7 @@ def p_at_10(ranked):
 
 
 def table(found, data):
-    """Return the numbers as people read them."""
+    """Return the numbers as a table for people."""
     head = f"{'way':<12}{'pictures/s':>11}{'× one by one':>14}{'query ms':>10}{'all VOC':>10}"
     lines = [f"{data.name}: {found['pictures']} pictures, {found['cores']} cores", ""]
     lines.append(head + f"{'min cosine':>12}{'P@10':>8}{'mAP':>8}")
