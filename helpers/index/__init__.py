@@ -9,8 +9,7 @@ from helpers.lazy import lazy_exports
 
 __all__, __getattr__, __dir__ = lazy_exports(
     __name__,
-    errors=("MilvusError", "MissingRowsWarning"),
+    errors=("MilvusError", "MissingRowsWarning", "RowError"),
     filters=("Labels",),
     index=("Hit", "Index", "SyncResult"),
-    schema=("RowError",),
 )

@@ -1,37 +1,42 @@
-"""Milvus Lite's database on disk: opening it, who holds it, what lies in it.
+"""Milvus Lite's database on disk: opening it, who holds it, and what is in it.
 
-It is a folder, `….db`, that one process may hold at a time (by a lock on the file LOCK in it), with
-`collections/NAME/partitions/*/data/*.parquet` and an `indexes/*.idx` beside for each of those.
+It is a folder, `….db`, that one process at a time may hold (by a lock on the file LOCK in it), with
+`collections/NAME/partitions/*/data/*.parquet`, and an `indexes/*.idx` beside each of those.
 """
 
 import os
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from helpers.files import tree_size, try_lock
 from helpers.index.errors import MilvusError
 
-_opened = {}  # path of each database that this process holds -> how many clients use it
+_clients = {}  # path of each database that this process holds -> how many clients use it
 
 
-def open_client(uri):
-    """Open the Milvus Lite database at `uri`, making its folder where there is none."""
+def open_client(uri: str):
+    """Return a client of the Milvus Lite database at `uri`, creating its folder if needed.
+
+    Raises MilvusError when another process holds it, or when it can't be written or read.
+    """
     from pymilvus import MilvusClient
 
     path = Path(os.path.abspath(uri))
-    _check_file(path)
-    if str(path) in _running() and str(path) not in _opened:
-        _opened[str(path)] = 1  # for a client that somebody else in this process has opened
+    _make_folder(path)
+    if str(path) in _running() and str(path) not in _clients:
+        _clients[str(path)] = 1  # somebody else in this process has opened it without us
     try:
         client = MilvusClient(str(path))
     except Exception as error:
         raise MilvusError(_why_not_opened(path, error)) from None
-    _opened[str(path)] = _opened.get(str(path), 0) + 1
+    _clients[str(path)] = _clients.get(str(path), 0) + 1
     return client
 
 
-def _check_file(path):
-    """Raise MilvusError when a Milvus Lite database cannot be at `path`."""
+def _make_folder(path):
+    """Create the folder of a database; raise MilvusError where there can't be one."""
     if path.suffix != ".db":
         raise MilvusError(
             f"MILVUS_URI is {path}, but the name of a Milvus Lite database ends in .db. "
@@ -40,61 +45,50 @@ def _check_file(path):
     if path.is_file():
         raise MilvusError(
             f"{path} is a file, as older versions of Milvus Lite wrote, but this version keeps a "
-            f"folder. Move the file away or set MILVUS_URI to another name ending in .db, then run "
+            "folder. Move the file away or set MILVUS_URI to another name ending in .db, then run "
             "notebook 03 again: the index is rebuilt from the saved vectors."
         )
     try:
         path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
     except OSError as error:
-        raise MilvusError(_no_room_to_write(path, error)) from None
-
-
-def _no_room_to_write(path, error):
-    """Return the sentences for a folder in which nothing can be written."""
-    return (
-        f"Nothing can be written to {path} ({error.strerror or error}). "
-        "Set MILVUS_URI (or BOOTCAMP_DATA) to a folder of your own with free space."
-    )
+        raise MilvusError(
+            f"Nothing can be written to {path} ({error.strerror or error}). "
+            "Set MILVUS_URI (or BOOTCAMP_DATA) to a folder of your own with free space."
+        ) from None
 
 
 def _why_not_opened(path, error):
-    """Return the reason why Milvus Lite did not open the folder, and what to do."""
+    """Return why Milvus Lite didn't open the folder, and what to do."""
+    # Workaround (pymilvus 3.0.2, milvus-lite 3.2.2): the error never says why.
+    # Upstream: https://github.com/milvus-io/milvus/issues/50390.
+    # Test: test_a_locked_database_is_logged_but_not_explained.
     holder = _lock_holder(path)
     if holder:
         return (
-            f"{path} is in use by {holder}, and Milvus Lite lets in one process at a time. "
+            f"{path} is in use by {holder}, and Milvus Lite allows one process at a time. "
             "Shut that kernel down (Kernel > Shut Down Kernel) and run this cell again, or serve "
             f"several users with: milvus-lite server --data-dir {path} --host 127.0.0.1 "
             "--port 19530, and MILVUS_URI=http://127.0.0.1:19530."
         )
-    try:
-        probe = path / ".writable"
-        probe.write_bytes(b"1")
-        probe.unlink()
-    except OSError as refused:
-        return _no_room_to_write(path, refused)
     return (
-        f"{path} is damaged, or no Milvus Lite database ({error}). "
-        "Move the folder away and run notebook 03 again: the index is rebuilt from saved vectors."
+        f"{path} is damaged, or isn't a Milvus Lite database ({error}). Move the folder away and "
+        "run notebook 03 again: the index is rebuilt from the saved vectors."
     )
 
 
 def _lock_holder(path):
-    """Return who holds the database's lock in words, or None when it is free."""
+    """Return in words who holds the database's lock, or None when it is free."""
+    lock = path / "LOCK"
     try:
-        import fcntl
-
-        with open(path / "LOCK", "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _describe(_lock_pid(path / "LOCK"))
-    except (ImportError, OSError):  # Windows has no flock; a missing LOCK is held by nobody
+        with lock.open("rb") as file:
+            return None if try_lock(file) else _describe(_lock_pid(lock))
+    except OSError:  # a missing LOCK is held by nobody
         return None
-    return None
 
 
 def _lock_pid(lock):
-    """Return the process that holds a lock on the file, or None where Linux does not tell."""
+    """Return the process that holds a lock on the file, or None where Linux doesn't tell."""
     inode = str(lock.stat().st_ino)
     with suppress(OSError):
         for line in Path("/proc/locks").read_text().splitlines():
@@ -105,7 +99,7 @@ def _lock_pid(lock):
 
 
 def _describe(pid):
-    """Return a process in words: the notebook it runs, where Jupyter says so, and its number."""
+    """Return a process in words: its number, and the notebook it runs if Jupyter says so."""
     if pid is None:
         return "another program"
     with suppress(OSError):
@@ -116,15 +110,18 @@ def _describe(pid):
     return f"process {pid}"
 
 
-def close_client(client, uri):
+def close_client(client, uri: str) -> None:
     """Close a client; the last one to leave a database also gives up its lock."""
+    # Workaround (milvus-lite 3.2.2): closing the last client keeps the lock until the process ends.
+    # Upstream: https://github.com/milvus-io/milvus-lite/issues/227.
+    # Test: test_closing_the_last_client_keeps_the_lock.
     from milvus_lite.server_manager import server_manager_instance
 
     client.close()
     path = os.path.abspath(uri)
-    _opened[path] = _opened.get(path, 1) - 1
-    if _opened[path] <= 0:
-        _opened.pop(path)
+    _clients[path] = _clients.get(path, 1) - 1
+    if _clients[path] <= 0:
+        _clients.pop(path)
         server_manager_instance.release_server(path)
 
 
@@ -135,49 +132,47 @@ def _running():
     return getattr(server_manager_instance, "_servers", {})
 
 
-# What lies in it
+# What is in it
 
 
-def size(uri, name):
+def size(uri: str, name: str) -> int:
     """Return the bytes that a collection takes on disk."""
-    return _bytes((Path(uri) / "collections" / name).rglob("*"))
+    return tree_size(_folder(uri, name))
 
 
-def log_size(uri, name):
+def log_size(uri: str, name: str) -> int:
     """Return the bytes of a collection that are in its log and not yet in a data file."""
-    return _bytes((Path(uri) / "collections" / name / "wal").rglob("*"))
+    return tree_size(_folder(uri, name) / "wal")
 
 
-def _bytes(paths):
-    """Return the sizes of all files among the paths, added up."""
-    total = 0
-    for path in paths:
-        with suppress(FileNotFoundError):  # Milvus Lite tidies up while we look
-            total += path.stat().st_size if path.is_file() else 0
-    return total
-
-
-def forget_indexes(uri, name):
+def delete_index_files(uri: str, name: str) -> int:
     """Delete a collection's index files, which loading builds again, and return how many."""
-    files = list((Path(uri) / "collections" / name).rglob("*.idx"))
+    files = list(_folder(uri, name).rglob("*.idx"))
     for file in files:
         file.unlink()
     return len(files)
 
 
-def wait_until_indexed(uri, name, timeout=120):
-    """Wait until each data file has its index file; Milvus Lite calls an index finished earlier.
+def wait_until_indexed(uri: str, name: str, timeout: float = 120) -> bool:
+    """Wait until each data file has its index file, at most `timeout` seconds; return whether so.
 
-    Searches in the meantime are right, only slow. Returns True when all are there.
+    Searches in the meantime are right, only slow.
     """
+    # Workaround (milvus-lite 3.2.2): an index is called Finished before it is built.
+    # Upstream: none known. Test: test_an_index_is_finished_before_it_is_built.
     end, before = time.monotonic() + timeout, None
     while time.monotonic() < end:
-        folder = Path(uri) / "collections" / name
-        data = {file.stem for file in folder.rglob("data/*.parquet")}
-        indexed = {file.name: file.stat().st_size for file in folder.rglob("indexes/*.idx")}
-        done = data <= {file.split(".")[0] for file in indexed}
-        if done and indexed == before:  # and nothing has grown since the last look
+        data = {file.stem for file in _folder(uri, name).rglob("data/*.parquet")}
+        indexes = _folder(uri, name).rglob("indexes/*.idx")
+        sizes = {file.name: file.stat().st_size for file in indexes}
+        done = data <= {file.split(".")[0] for file in sizes}
+        if done and sizes == before:  # and nothing has grown since the last look
             return True
-        before = indexed
+        before = sizes
         time.sleep(0.05)
     return False
+
+
+def _folder(uri, name):
+    """Return the folder of a collection."""
+    return Path(uri) / "collections" / name

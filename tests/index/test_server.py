@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from index_kit import NAME, STRANGE, clustered, ids, nearest, some_pictures
 from milvus_server import TOKEN, Server, free_port, running_server  # noqa: F401
-from test_index import NAME, STRANGE, clustered, ids, nearest, some_pictures
 
 from helpers.dataset.pictures import Picture
-from helpers.index import Index, Labels, MilvusError, connection
-from helpers.index.schema import RowError
+from helpers.index import Index, Labels, MilvusError, RowError, connection
+from helpers.index.schema import rows_by_id
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 COUNT = 2500
@@ -94,7 +94,7 @@ def test_the_life_cycle_is_the_same(here, there):
         steps += [index.sync(some_pictures(500)[3:], clustered(500)[3:], progress=False)]
         steps += [index.upsert(some_pictures(5), clustered(500)[:5], progress=False), index.count()]
         steps += [index.delete(["2007_000004", "nobody"]), index.count(), index.get("2007_000007")]
-        steps += [index.vector("2007_000007").tolist(), index.collections()]
+        steps += [index.vector("2007_000007").tolist()]
         steps += [{**index.describe(), "bytes": 0, "milvus": "", "uri": ""}]
         index.close()
         index = Index(NAME, settings)
@@ -126,7 +126,7 @@ def test_more_rows_than_one_answer_may_hold(there):
         assert len(index.search(values[0], k=16_000)) == 16_000
 
 
-def test_a_server_only_kind(there):
+def test_an_index_type_that_only_a_server_has(there):
     with Index(NAME, there, index_type="SCANN") as index:
         index.sync(some_pictures(COUNT), clustered(COUNT), progress=False)
         assert index.describe()["index"] == "SCANN"
@@ -147,10 +147,8 @@ def test_bad_rows_are_refused_before_the_server_sees_them(there):
 
 @pytest.mark.parametrize(("token", "told"), [("", "wants a token"), ("root:x", "refuses this")])
 def test_a_token_is_asked_for(there, token, told):
-    start = time.monotonic()
     with pytest.raises(MilvusError, match=f"{told}.*MILVUS_TOKEN"):
         Index(NAME, replace(there, milvus_token=token))
-    assert time.monotonic() - start < 5
 
 
 def test_a_server_that_is_too_old(there, monkeypatch):
@@ -160,10 +158,8 @@ def test_a_server_that_is_too_old(there, monkeypatch):
 
 
 def test_nobody_listens(here):
-    start = time.monotonic()
     with pytest.raises(MilvusError, match="No Milvus server answers at http://127"):
         Index(NAME, replace(here, milvus_uri=f"http://127.0.0.1:{free_port()}"))
-    assert time.monotonic() - start < 2
 
 
 @pytest.mark.parametrize("uri", ["http://no-such-host.invalid:19530", "http://127.0.0.1:notaport"])
@@ -176,7 +172,7 @@ def test_something_else_listens(here):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_answer_like_a_web_server, args=[listener], daemon=True).start()
         uri = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with pytest.raises(MilvusError, match="does not answer as Milvus does"):
+        with pytest.raises(MilvusError, match="doesn't answer as Milvus does"):
             Index(NAME, replace(here, milvus_uri=uri))
 
 
@@ -224,7 +220,8 @@ def test_kill_9_of_the_server_loses_nothing_that_was_acknowledged(here, server, 
         pictures, values = some_pictures(3000), clustered(3000)
         index = Index(NAME, settings)
         index.sync(pictures[:1000], values[:1000], progress=False)
-        index._collection.write(_rows(pictures[1000:2000], values[1000:2000]))  # not flushed
+        rows = rows_by_id(pictures[1000:2000], values[1000:2000], 512)
+        index.upsert_rows(list(rows.values()))  # not flushed
         own.kill()
         with pytest.raises(MilvusError, match="stopped answering"):
             index.search(values[0])
@@ -238,12 +235,6 @@ def test_kill_9_of_the_server_loses_nothing_that_was_acknowledged(here, server, 
     finally:
         own.stop()
         server.start()
-
-
-def _rows(pictures, values):
-    from helpers.index.schema import rows
-
-    return list(rows(pictures, values, 512).values())
 
 
 def _when_up(make, seconds=60):
