@@ -3,160 +3,135 @@
 import hashlib
 import os
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.dataset.pictures import SUFFIXES, Ledger, Picture, PictureError, open_picture
 from search_app.safe_paths import PathError, complete, is_inside, resolve_inside
+from search_app.worker import Worker
 
-BATCH = 16  # pictures that reach the index at once: one upsert a picture would be slow
-SHOWN = 200  # rows of the ledger that the page shows
-LONGEST_ID = 180  # bytes; the index takes 200
-
-
-@dataclass
-class Loaded:
-    """One folder in the index of one engine: {id: Picture} and {id: vector}."""
-
-    engine: object
-    pictures: dict = field(default_factory=dict)
-    vectors: dict = field(default_factory=dict)
+BATCH = 16  # pictures per upsert: one at a time would be slow
+MAX_SKIPPED_SHOWN = 200  # rows of the ledger that the page shows
+MAX_NAME_BYTES = 160  # with its prefix, an id then fits the index's 200 bytes
 
 
 class OwnFolder:
-    """The folders that one visitor has added, and the one that is being added now."""
+    """The folders that one visitor has loaded, and the one that is being loaded now."""
 
-    def __init__(self, session, worker):
-        """Work for `session` on `worker`, so that searching goes on meanwhile."""
-        self.session, self.worker = session, worker
-        self.loaded = {}
+    def __init__(self, session):
+        """Work for `session` on a thread of its own, so that searching goes on meanwhile."""
+        self.session, self.worker = session, Worker("folder", self._failed)
+        self.loaded = {}  # {(engine's name, folder): {id: (Picture, vector)}}
         self._stop = self._loading = False
 
-    def complete(self, text):
+    def complete(self, text: str) -> None:
         """Offer the folders that begin with `text`."""
-        self.session.publish("places", {"found": complete(text, self.session.roots)})
+        self.session.publish("completions", {"folders": complete(text, self.session.roots)})
 
-    def load(self, text):
+    def load(self, text: str) -> None:
         """Add the pictures of the folder at `text`; asking again while it runs does nothing."""
         if not self._loading:
             self._loading, self._stop = True, False
             self.worker.submit(lambda: self._load(text), "load")
 
-    def stop(self):
+    def stop(self) -> None:
         """Stop after the current picture; what is in the index stays."""
         self._stop = True
 
-    def remove(self, folder=None):
-        """Take one folder out of the index, or all of them; the files are not touched."""
+    def unload(self, folder: str | None = None) -> None:
+        """Remove one folder from the index, or all of them; the files are not touched."""
         if not self._loading:
-            self.worker.submit(lambda: self._remove(folder), f"remove {folder}")
+            self.worker.submit(lambda: self._unload(folder), f"unload {folder}")
 
-    def vectors(self, engine):
-        """Return {id: vector} of all own pictures in the index of `engine`."""
-        mine = [loaded for loaded in list(self.loaded.values()) if loaded.engine is engine]
-        return {id: vector for loaded in mine for id, vector in list(loaded.vectors.items())}
+    def vectors(self, engine) -> dict:
+        """Return {id: (dim,) float32} of all own pictures in the index of `engine`."""
+        name = engine.extractor.name
+        loaded = [rows for (owner, _), rows in list(self.loaded.items()) if owner == name]
+        return {id: vector for rows in loaded for id, (_, vector) in list(rows.items())}
 
     def _load(self, text):
-        """Load and tell; an error becomes a sentence beside the path box."""
+        """Embed every picture of a folder that isn't in the index yet."""
         try:
             folder = resolve_inside(text, self.session.roots)
             if not folder.is_dir():
-                raise PathError(f"“{text}” is a file. Give the folder it lies in.")
-            self._run(folder, self.session.engine)
-        except PathError as error:
-            self._tell(state="error", error=str(error))
-        except Exception:
-            self._tell(state="error", error="Loading broke off. What was loaded is kept.")
-            raise
+                raise PathError(f"“{text}” is a file. Enter the folder that it is in.")
+            self._embed(folder, self.session.engine)
         finally:
             self._loading = False
 
-    def _run(self, folder, engine):
-        """Embed every picture of `folder` that is not in the engine's index yet."""
-        loaded = self.loaded.setdefault((engine.extractor.name, folder), Loaded(engine))
-        files, ledger, before = sorted(_files(folder)), Ledger(), len(loaded.pictures)
-        waiting, started, told = [], time.monotonic(), 0.0
+    def _embed(self, folder, engine):
+        """Add new pictures in batches, report progress, and say at last how it ended."""
+        loaded = self.loaded.setdefault((engine.extractor.name, folder), {})
+        files, ledger, before = sorted(_files(folder)), Ledger(), len(loaded)
+        waiting, started, reported = {}, time.monotonic(), 0.0
         for done, path in enumerate(files):
             if self._stop:
                 break
-            if time.monotonic() - told > 0.2:
-                told = time.monotonic()
-                self._tell_progress(folder, done, len(files), told - started, ledger)
-            waiting += self._read(path, folder, loaded, ledger)
+            if time.monotonic() - reported > 0.2:
+                reported = time.monotonic()
+                now = {"done": done, "total": len(files), "seconds": reported - started}
+                self._report(ledger, state="loading", **now)
+            picture_id = own_id(folder, path.relative_to(folder).as_posix())
+            if picture_id not in loaded:
+                waiting |= self._read(path, picture_id, folder, engine, ledger)
             if len(waiting) >= BATCH:
-                self._keep(waiting, loaded)
-        self._keep(waiting, loaded)
-        added = len(loaded.pictures) - before
+                self._keep(waiting, loaded, engine)
+        self._keep(waiting, loaded, engine)
         state = "stopped" if self._stop else "done"
-        self._tell(ledger, state=state, folder=str(folder), total=len(files), added=added)
+        self._report(ledger, state=state, added=len(loaded) - before, total=len(files))
 
-    def _read(self, path, folder, loaded, ledger):
-        """Return [(new Picture, its vector)], or [] for one that is known or goes to the ledger."""
-        name = path.relative_to(folder).as_posix()
-        picture_id = own_id(folder, name)
-        if picture_id in loaded.pictures:
-            return []
+    def _read(self, path, picture_id, folder, engine, ledger):
+        """Return {id: (Picture, vector)} of one file, or {} when it goes to the ledger."""
         try:
-            self._refuse(path)
+            if not is_inside(path, self.session.roots):
+                raise PictureError("it links to a place outside the allowed folders")
+            if path.suffix.lower() not in SUFFIXES:
+                raise PictureError(f"its name doesn't end like a picture's ({', '.join(SUFFIXES)})")
+            if not path.is_file():
+                raise PictureError("it isn't a plain file")
             image = open_picture(path)
             picture = Picture(picture_id, path, (), (), *image.size)
-            return [(picture, self.session.embed(image, loaded.engine))]
+            return {picture_id: (picture, engine.embed(image))}
         except PictureError as error:
-            ledger.add(name, str(error))
-            return []
+            ledger.add(path.relative_to(folder).as_posix(), str(error))
+            return {}
 
-    def _refuse(self, path):
-        """Raise PictureError for a link that leads out and for what is not named like a picture."""
-        if not is_inside(path, self.session.roots):
-            raise PictureError("it is a link that leads out of the allowed folders")
-        if path.suffix.lower() not in SUFFIXES:
-            raise PictureError(f"it does not end like a picture ({', '.join(SUFFIXES)})")
-        if not path.is_file():
-            raise PictureError("it is no plain file")
-
-    def _keep(self, waiting, loaded):
+    def _keep(self, waiting, loaded, engine):
         """Write what waits to the index and make it known to the engine."""
-        if not waiting:
-            return
-        pictures, vectors = zip(*waiting, strict=True)
-        loaded.engine.index.upsert(list(pictures), list(vectors), progress=False)
-        found = {picture.id: picture for picture in pictures}
-        loaded.pictures |= found
-        loaded.vectors |= dict(zip(found, vectors, strict=True))
-        loaded.engine.pictures |= found
-        waiting.clear()
-        self.session.publish_facts()
+        if waiting:
+            pictures, vectors = zip(*waiting.values(), strict=True)
+            engine.index.upsert(list(pictures), list(vectors), progress=False)
+            loaded.update(waiting)
+            engine.pictures.update({picture.id: picture for picture in pictures})
+            waiting.clear()
+            self.session.publish_facts()
 
-    def _remove(self, folder):
+    def _unload(self, folder):
         """Delete a folder's pictures, or those of all folders, from the index."""
-        for key in [key for key in self.loaded if folder in (None, str(key[1]))]:
-            gone = self.loaded.pop(key)
-            gone.engine.index.delete(list(gone.pictures))
-            for picture_id in gone.pictures:
-                gone.engine.pictures.pop(picture_id, None)
+        for name, path in [key for key in self.loaded if folder in (None, str(key[1]))]:
+            engine, gone = self.session.engines[name], self.loaded.pop((name, path))
+            engine.index.delete(list(gone))
+            for picture_id in gone:
+                engine.pictures.pop(picture_id, None)
         self.session.publish_facts()
-        self._tell(state="removed")
+        self._report(state="removed")
 
-    def _tell_progress(self, folder, done, total, seconds, ledger):
-        """Say how far loading is, how fast, and how many seconds are left."""
-        rate = done / seconds if seconds > 0.5 else 0.0
-        left = round((total - done) / rate) if rate else None
-        now = {"done": done, "total": total, "rate": round(rate, 1), "left": left}
-        self._tell(ledger, state="loading", folder=str(folder), **now)
+    def _failed(self, error, _topic):
+        """Show what went wrong; what was loaded so far is kept."""
+        self._report(state="error", error=self.session.explain(error))
 
-    def _tell(self, ledger=None, **state):
+    def _report(self, ledger=None, **state):
         """Publish where loading stands, which folders are in, and what was skipped and why."""
-        entries = ledger.entries if ledger else []
-        state["skipped"] = [[entry.path, entry.reason] for entry in entries[:SHOWN]]
-        state["skipped_count"] = len(entries)
-        there = [(path, one) for (_, path), one in self.loaded.items() if one.pictures]
-        state["folders"] = [[str(path), len(one.pictures)] for path, one in there]
+        skipped = ledger.entries if ledger else []
+        state["skipped"] = [[entry.path, entry.reason] for entry in skipped[:MAX_SKIPPED_SHOWN]]
+        state["skipped_count"] = len(skipped)
+        loaded = [(path, len(rows)) for (_, path), rows in self.loaded.items() if rows]
+        state["folders"] = [[str(path), count] for path, count in loaded]
         self.session.publish("folder", state)
 
 
-def own_id(folder, name):
+def own_id(folder: Path, name: str) -> str:
     """Return the id of the file `name` in `folder`: the same each time it is loaded."""
-    if len(name.encode("utf-8", "surrogateescape")) > LONGEST_ID - 20 or not name.isprintable():
+    if len(name.encode("utf-8", "surrogateescape")) > MAX_NAME_BYTES or not name.isprintable():
         name = hashlib.sha256(os.fsencode(name)).hexdigest()
     return f"own/{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}/{name}"
 

@@ -1,28 +1,39 @@
 """What is searched with and how: the query picture, its region, and the options around it."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 from PIL import Image
 
 from helpers.index.filters import Labels
 
 MAX_K = 100
-SAME = 0.9999  # the same pixels score 1 but for rounding; a re-saved JPEG scores less
-SMALLEST = 0.02  # a region's width and height, as a part of the picture
+MIN_SIDE = 0.02  # a region's least width and height, as a fraction of the picture's
+
+Region = tuple[float, float, float, float]
+"""(left, top, right, bottom), each a fraction of the picture's width or height, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """The picture that is searched with; `region` is (left, top, right, bottom), each 0 to 1."""
+    """The picture that is searched with: all of it, or only its `region`.
+
+    `vectors`, {(extractor's name, region): embedding}, is one for all regions of the picture.
+    """
 
     name: str
     image: Image.Image
     id: str = ""
     labels: tuple[str, ...] = ()
-    region: tuple[float, float, float, float] | None = None
+    region: Region | None = None
+    vectors: dict = field(default_factory=dict)
 
-    def pixels(self):
+    @property
+    def indexed_id(self) -> str | None:
+        """The id of the picture in the index that this is; None for others and for a region."""
+        return self.id if self.id and self.region is None else None
+
+    def pixels(self) -> Image.Image:
         """Return the whole picture, or the region, as a PIL image of at least one pixel."""
         if self.region is None:
             return self.image
@@ -42,15 +53,15 @@ class Options:
     min_score: float | None = None
     engine: str = ""
 
-    def label_filter(self):
+    def label_filter(self) -> Labels | None:
         """Return the class filter for the index, or None when no class is chosen."""
         return Labels(**{self.mode: self.labels}) if self.labels else None
 
 
-def checked(options, engines, classes):
+def checked(options: Options, engines: Collection[str], classes: Collection[str]) -> Options:
     """Return `options` forced into what the controls can say, because a browser can send anything.
 
-    `engines` and `classes` are the names that exist; a class that does not is left out.
+    `engines` and `classes` are the names that exist; a class that doesn't is left out.
     """
     min_score = options.min_score
     return Options(
@@ -62,20 +73,10 @@ def checked(options, engines, classes):
     )
 
 
-def checked_region(region):
+def checked_region(region: Sequence[float] | None) -> Region | None:
     """Return `region` forced into the picture, or None for one that means nothing."""
     if region is None or len(region) != 4:
         return None
     left, top, right, bottom = (max(0.0, min(1.0, float(value))) for value in region)
-    left, top = min(left, 1 - SMALLEST), min(top, 1 - SMALLEST)
-    return left, top, max(right, left + SMALLEST), max(bottom, top + SMALLEST)
-
-
-def identical_hit(query, shown):
-    """Return the name of the shown hit that the network cannot tell from `query`, or "".
-
-    A picture that was picked from the index, or a region, has none.
-    """
-    foreign = not query.id and query.region is None
-    same = foreign and shown and shown[0]["score"] >= SAME
-    return Path(shown[0]["path"]).name if same else ""
+    left, top = min(left, 1 - MIN_SIDE), min(top, 1 - MIN_SIDE)
+    return left, top, max(right, left + MIN_SIDE), max(bottom, top + MIN_SIDE)

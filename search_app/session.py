@@ -1,121 +1,132 @@
 """What one visitor of the search page does, without any page: a query in, results out.
 
-Every method that takes time returns at once; the answer arrives through `publish(name, value)`,
+Every method that takes time returns at once; the answer arrives through `publish(part, value)`,
 which the widget connects to the browser and a test to a dictionary.
 """
 
 import itertools
 import logging
 import random
-import threading
 import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from helpers.dataset.pictures import Picture
+from helpers.errors import PlainError
+from helpers.search.engine import Engine
 from search_app import safe_url, thumbs
+from search_app.details import Details
 from search_app.own_folder import OwnFolder
-from search_app.query import Options, Query, checked, checked_region, identical_hit
-from search_app.safe_paths import PathError, default_roots, is_inside, resolve_inside
-from search_app.views import Views
+from search_app.query import Options, Query, checked, checked_region
+from search_app.safe_paths import PathError, is_inside, resolve_inside
 from search_app.worker import Worker
 
 log = logging.getLogger(__name__)
+SAME_SCORE = 0.9999  # the same pixels score 1 but for rounding; a re-saved JPEG scores less
 
 
 class Session:
     """A visitor's query, options and answers, worked on by threads of their own."""
 
-    def __init__(self, engines, publish, roots=None):
-        """Take a list of Engines (one an embedding), `publish(name, value)` and allowed roots."""
+    def __init__(self, engines: Sequence[Engine], publish: Callable, roots: Iterable | None = None):
+        """Open a session on Engines, one per embedding; `roots` default to the settings'."""
         self.engines = {engine.extractor.name: engine for engine in engines}
         self.options = Options(engine=next(iter(self.engines)))
-        self.roots = default_roots() if roots is None else tuple(Path(root) for root in roots)
+        roots = engines[0].extractor.settings.roots if roots is None else roots
+        self.roots = tuple(Path(root) for root in roots)
         self.classes = sorted({label for p in engines[0].dataset.pictures for label in p.labels})
-        self.query, self.failures = None, []
-        self.model_lock = threading.Lock()
-        self._publish, self._vectors = publish, {}
-        self._search = Worker("search", self.failed)
-        self.views = Views(self, Worker("views", self.failed))
-        self.folder = OwnFolder(self, Worker("folder", self.failed))
+        self.publish, self.query = publish, None
+        self.worker = Worker("search", self.failed)
+        self.details, self.folder = Details(self), OwnFolder(self)
         self.publish_facts()
 
     @property
-    def engine(self):
+    def engine(self) -> Engine:
         """The engine that the options name."""
         return self.engines[self.options.engine]
 
-    def publish(self, name, value):
-        """Show `value` as the page's part called `name`."""
-        self._publish(name, value)
-
     # What a visitor can ask for
 
-    def upload(self, content, name):
-        """Search with the `content` (bytes) of an uploaded file."""
+    def upload(self, content: bytes, name: str) -> None:
+        """Search with the `content` of an uploaded file."""
         self._ask(lambda: Query(name, thumbs.read_picture(content, name)))
 
-    def open(self, text):
+    def open(self, text: str) -> None:
         """Search with the picture at a path below the allowed roots or at an http(s) address."""
-        self._ask(partial(self._read, text.strip()))
+        self._ask(lambda: self._read(text.strip()))
 
-    def pick(self, picture_id):
+    def pick(self, picture_id: str) -> None:
         """Search with a picture that is in the index."""
-        self._ask(partial(self._indexed, picture_id))
+        self._ask(lambda: self._indexed(picture_id))
 
-    def part(self, region):
-        """Search with a region of the query only: (left, top, right, bottom), 0 to 1, or None."""
-        if self.query is None:
-            return
-        query = replace(self.query, region=checked_region(region))
-        self._ask(lambda: query)
+    def select_region(self, region: Sequence[float] | None) -> None:
+        """Search with a region of the query, as in `query.Region`, or None for all of it."""
+        if self.query:
+            query = replace(self.query, region=checked_region(region))
+            self._ask(lambda: query)
 
-    def remove(self):
+    def clear(self) -> None:
         """Forget the query and its results."""
-        self._search.submit(self._forget)
+        self.worker.submit(self._clear, "status")
 
-    def choose(self, **options):
-        """Change options (k, labels, mode, min_score, engine) and search again."""
+    def choose(self, **options) -> None:
+        """Change `Options` (k, labels, mode, min_score, engine) and search again."""
         self.options = checked(replace(self.options, **options), self.engines, self.classes)
-        self._search.submit(self._answer)
+        self.worker.submit(self._answer, "status")
 
-    def suggest(self):
-        """Show twelve indexed pictures to click on, chosen anew each time."""
+    def suggest(self) -> None:
+        """Show twelve indexed pictures to click on, other ones each time."""
         pictures = list(self.engine.pictures.values())
         few = random.sample(pictures, min(12, len(pictures)))
-        drawn = thumbs.thumbs([picture.path for picture in few])
-        self.publish(
-            "samples",
-            [_sample(picture, drawn) for picture, drawn in zip(few, drawn, strict=True)],
-        )
+        self.publish("samples", thumbs.cards(few))
 
-    def wait(self, seconds=60):
-        """Return when nothing is being worked on; raises what a job has raised unexpectedly."""
-        for worker in (self._search, self.views.worker, self.folder.worker):
-            worker.wait(seconds)
-        if self.failures:
-            raise self.failures.pop()
+    # What the closer looks and the visitor's folders need
 
-    # How it is answered
+    def locate(self, picture_id: str) -> Picture:
+        """Return an indexed Picture; raises PathError when its file isn't for visitors."""
+        if picture_id in self.engine.pictures:
+            return self.engine.pictures[picture_id]
+        row = self.engine.index.get(picture_id)
+        if not is_inside(row["path"], self.roots):
+            raise PathError("This picture is outside the allowed folders. Choose another one.")
+        return Picture(picture_id, Path(row["path"]), row["labels"])
+
+    def publish_facts(self) -> None:
+        """Tell the page how many pictures there are now, and what may be chosen."""
+        self.count = self.engine.index.count()
+        limits = {"engines": list(self.engines), "max_mb": thumbs.MAX_BYTES // 10**6}
+        self.publish("facts", {"count": self.count, "classes": self.classes} | limits)
+
+    def failed(self, error: Exception, part: str = "status") -> None:
+        """Show what a job raised as a sentence in a part of the page."""
+        self.publish(part, {"error": self.explain(error)})
+
+    def explain(self, error: Exception) -> str:
+        """Return the sentence for `error`; one that nobody foresaw is logged in full."""
+        if isinstance(error, PlainError):
+            return str(error)
+        log.error("The search page failed", exc_info=error)
+        return f"Something went wrong ({type(error).__name__}). Try again; the log has the details."
+
+    # How a query is answered
 
     def _ask(self, read):
-        self._search.submit(lambda: self._begin(read))
+        """Search with the Query that `read()` returns."""
+        self.worker.submit(lambda: self._begin(read), "status")
 
     def _begin(self, read):
         """Read a new query, and only when that worked let it replace the old one."""
         self.publish("status", {"busy": "Searching"})
         started = time.perf_counter()
-        query = read()
-        if self.query is None or query.image is not self.query.image:
-            self._vectors.clear()
-        self.query = query
-        self.publish("query", self._query_view(query))
+        self.query = query = read()
+        view = {"name": query.name, "labels": list(query.labels), "size": list(query.image.size)}
+        view |= {"region": query.region, "picture": thumbs.jpeg(query.image)}
+        self.publish("query", view)
         self._answer(decode=time.perf_counter() - started)
 
     def _answer(self, decode=0.0):
-        """Embed (unless that is done), search, draw, and show the results."""
+        """Embed (unless that is done), search, draw, and show the results with the times."""
         query, options, engine = self.query, self.options, self.engine
         if query is None:
             return self.publish("status", {})
@@ -123,38 +134,40 @@ class Session:
         clock = [time.perf_counter()]
         vector = self._vector(query, engine)
         clock.append(time.perf_counter())
-        hits = engine.index.search(vector, options.k + 1, options.label_filter(), options.min_score)
-        hits = [hit for hit in hits if hit.id != query.id or query.region][: options.k]
+        wanted = options.label_filter(), options.min_score, query.indexed_id
+        hits = engine.search(vector, options.k, *wanted)
         clock.append(time.perf_counter())
         shown = self._hit_views(hits, query)
         clock.append(time.perf_counter())
-        embed, search, draw = (b - a for a, b in itertools.pairwise(clock))
-        times = {"decode": decode, "embed": embed, "search": search, "draw": draw}
-        self.publish(
-            "results",
-            self._results_view(shown, times) | {"identical_hit": identical_hit(query, shown)},
-        )
+        seconds = [decode, *(end - start for start, end in itertools.pairwise(clock))]
+        steps = zip(("decode", "embed", "search", "draw"), seconds, strict=True)
+        ms = {step: round(1000 * taken, 1) for step, taken in steps}
+        foreign = not query.id and query.region is None
+        same = foreign and shown and shown[0]["score"] >= SAME_SCORE
+        identical = {"identical_hit": Path(shown[0]["path"]).name if same else ""}
+        self.publish("results", {"hits": shown, "ms": ms, "count": self.count} | identical)
         return self.publish("status", {})
 
     def _vector(self, query, engine):
-        """Return the query's embedding; the slider and the filters need it only once."""
+        """Return the query's embedding; the sliders and filters need it only once."""
         key = (engine.extractor.name, query.region)
-        if key not in self._vectors:
-            stored = query.id and query.region is None
-            self._vectors[key] = (
-                engine.index.vector(query.id) if stored else self.embed(query.pixels(), engine)
-            )
-        return self._vectors[key]
+        if key not in query.vectors:
+            stored = query.indexed_id in engine.pictures
+            query.vectors[key] = engine.embed(query.id if stored else query.pixels())
+        return query.vectors[key]
 
-    def embed(self, image, engine):
-        """Return the embedding of a PIL `image`; only one thread at a time asks the network."""
-        with self.model_lock:
-            return engine.extractor.embed(image)
-
-    def publish_facts(self):
-        """Tell the page how many pictures there are now, and what may be chosen."""
-        self.count = self.engine.index.count()
-        self.publish("facts", self._facts())
+    def _hit_views(self, hits, query):
+        """Return what a card shows of each hit; a file that isn't for visitors has no picture."""
+        known, roots = self.engine.pictures, self.roots
+        hits = [
+            hit if hit.id in known or is_inside(hit.path, roots) else replace(hit, path="")
+            for hit in hits
+        ]
+        cards = thumbs.cards(hits)
+        for rank, (card, hit) in enumerate(zip(cards, hits, strict=True), start=1):
+            card["same"] = sorted(set(hit.labels) & set(query.labels))
+            card |= {"rank": rank, "score": round(hit.score, 4)}
+        return cards
 
     def _read(self, text):
         """Return the Query that a path or an address stands for."""
@@ -163,94 +176,16 @@ class Session:
             return Query(name, thumbs.read_picture(safe_url.fetch(text), name))
         path = resolve_inside(text, self.roots)
         if not path.is_file():
-            raise PathError(f"“{text}” is a folder. Give one picture, or open the folder's tab.")
-        return Query(path.name, thumbs.read_picture(path, path.name))
+            raise PathError(f"“{text}” is a folder. Enter one picture, or load it as your folder.")
+        return Query(path.name, thumbs.read_picture(path))
 
     def _indexed(self, picture_id):
         """Return the Query for a picture of the index."""
-        path, labels = self.locate(picture_id)
-        return Query(path.name, thumbs.read_picture(path, path.name), picture_id, labels)
+        found = self.locate(picture_id)
+        return Query(found.path.name, thumbs.read_picture(found.path), found.id, found.labels)
 
-    def locate(self, picture_id):
-        """Return (path, labels) of an indexed picture that may be shown; raises PathError."""
-        known = self.engine.pictures.get(picture_id)
-        if known:
-            return Path(known.path), known.labels
-        row = self.engine.index.get(picture_id)
-        if not is_inside(row["path"], self.roots):
-            raise PathError("This picture may not be shown. Search with another one.")
-        return Path(row["path"]), row["labels"]
-
-    def may_show(self, picture_id, path):
-        """Return True for the data set's own pictures and for files below the allowed roots."""
-        return picture_id in self.engine.pictures or is_inside(path, self.roots)
-
-    def _forget(self):
+    def _clear(self):
+        """Empty the page."""
         self.query = None
-        self._vectors.clear()
-        for name in ("query", "results", "status"):
-            self.publish(name, {})
-
-    def failed(self, error):
-        """Turn what a job raised into a sentence on the page; what nobody foresaw is kept too."""
-        if type(error).__module__.startswith("helpers."):
-            return self.publish("status", {"error": str(error)})
-        self.failures.append(error)
-        log.error("The search page failed", exc_info=error)
-        text = f"That did not work ({type(error).__name__}). Try again; the log has the details."
-        return self.publish("status", {"error": text})
-
-    # What a folder and the closer looks need
-
-    def all_vectors(self):
-        """Return (ids, (n, d) float32) of the data set and of the visitor's own pictures."""
-        from helpers.features.vgg16 import load_vectors
-
-        extractor = self.engine.extractor
-        stored = load_vectors(self.engine.dataset.name, extractor.name, extractor.settings)
-        here = [row for row, one in enumerate(stored.ids) if one in self.engine.pictures]
-        own = self.folder.vectors(self.engine)
-        values = np.concatenate([stored.values[here], *(v[None] for v in own.values())])
-        return [*(stored.ids[row] for row in here), *own], values
-
-    # What the page is told
-
-    def _facts(self):
-        return {
-            "count": self.count,
-            "dataset": self.engine.dataset.name,
-            "classes": self.classes,
-            "engines": list(self.engines),
-            "max_mb": thumbs.MAX_BYTES // 10**6,
-        }
-
-    def _query_view(self, query):
-        size = list(query.image.size)
-        view = {"name": query.name, "id": query.id, "labels": list(query.labels), "size": size}
-        return view | {"region": query.region, "picture": thumbs.jpeg(query.image)}
-
-    def _results_view(self, hits, times):
-        ms = {name: round(seconds * 1000, 1) for name, seconds in times.items()}
-        return {"hits": hits, "ms": ms, "k": self.options.k, "count": self.count}
-
-    def _hit_views(self, hits, query):
-        """Return what a card shows of each hit; a file that may not be shown has no picture."""
-        paths = [hit.path if self.may_show(hit.id, hit.path) else "" for hit in hits]
-        drawn = thumbs.thumbs(paths)
-        return [
-            {
-                "id": hit.id,
-                "rank": rank,
-                "score": round(float(hit.score), 4),
-                "labels": list(hit.labels),
-                "path": str(path),
-                "same": sorted(set(hit.labels) & set(query.labels)),
-                "thumb": drawn[rank - 1],
-            }
-            for rank, (hit, path) in enumerate(zip(hits, paths, strict=True), start=1)
-        ]
-
-
-def _sample(picture, drawn):
-    """Return what the strip of suggestions shows of one picture."""
-    return {"id": picture.id, "labels": list(picture.labels), "thumb": drawn}
+        for part in ("query", "results", "status"):
+            self.publish(part, {})

@@ -1,28 +1,31 @@
-"""The search page: one widget for notebook 04 and for Voila, and a figure where neither runs.
+"""The search page as one widget, for notebook 04 and for Voilà, and a figure where neither runs.
 
-Notebook 04 teaches the search itself; `page/session.py` does it for a visitor, and this class only
-carries messages between it and the browser, where the files in `page/browser/` draw the page.
+Notebook 04 teaches the search itself; `session.py` does it for a visitor, and this class only
+carries messages between it and the browser, where the files in `browser/` draw the page.
 """
 
 import functools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anywidget
 import traitlets
 
+from helpers.search.engine import AnyQuery, Engine
 from search_app.session import Session
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 BROWSER = Path(__file__).parent / "browser"
-SCRIPTS = (
-    "dom", "line", "query", "region", "controls", "gallery", "dialogs", "folder", "groups", "main",
-)  # fmt: skip
 
 
 class SearchApp(anywidget.AnyWidget):
     """The search page over one Engine, or several of which the visitor chooses.
 
-    Write it as the last line of a cell. `roots` are the folders a visitor may read; by default
-    those of `safe_paths.default_roots`. `app.session` is the visitor's Session.
+    Write it as the last line of a cell. `roots` are the folders a visitor may read, by default
+    those of BOOTCAMP_ROOTS. `app.session` is the visitor's Session.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
@@ -35,62 +38,61 @@ class SearchApp(anywidget.AnyWidget):
     large = traitlets.Dict().tag(sync=True)
     why = traitlets.Dict().tag(sync=True)
     folder = traitlets.Dict().tag(sync=True)
-    places = traitlets.Dict().tag(sync=True)
+    completions = traitlets.Dict().tag(sync=True)
     groups = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, *engines, roots=None):
+    def __init__(self, *engines: Engine, roots: Iterable[Path | str] | None = None):
         """Open a session on `engines`, show some pictures to click on, and listen."""
-        script = "\n".join((BROWSER / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+        script = "\n".join(path.read_text("utf-8") for path in sorted(BROWSER.glob("*.js")))
         super().__init__(_esm=script, _css=(BROWSER / "app.css").read_text("utf-8"))
-        self.session = Session(list(engines), functools.partial(setattr, self), roots)
+        self.session = Session(engines, functools.partial(setattr, self), roots)
         self.session.suggest()
         self.on_msg(self._receive)
 
     def __repr__(self):
         """Say what this is where no browser draws it."""
-        return "SearchApp: the search page. Without widgets, use widgets.search(engine, picture)."
+        return "SearchApp: the search page. Without widgets, use search_app.search(engine, query)."
 
     def _receive(self, _widget, message, buffers):
-        """Acknowledge what the page asks for and do it; what is malformed is told, not raised."""
+        """Acknowledge a message from the page and obey it; a malformed one becomes a sentence."""
         try:
             self.send({"heard": message.get("number")})  # silence means that this kernel is gone
-            perform(self.session, message, buffers)
+            dispatch(self.session, message, buffers)
         except Exception as error:
             self.session.failed(error)
 
 
-def perform(session, message, buffers=()):
-    """Call the one of the Session's methods that `message["do"]` names; nothing else can be."""
+def dispatch(session: Session, message: dict, buffers: Sequence[memoryview] = ()) -> None:
+    """Call the method that `message["do"]` names, one of these and no other."""
     actions = {
         "upload": lambda: session.upload(bytes(buffers[0]), str(message["name"])[:120]),
         "open": lambda: session.open(str(message["text"])[:2000]),
         "pick": lambda: session.pick(str(message["id"])),
-        "part": lambda: session.part(message["region"]),
-        "remove": session.remove,
+        "region": lambda: session.select_region(message["region"]),
+        "clear": session.clear,
         "choose": lambda: session.choose(**message["options"]),
         "suggest": session.suggest,
-        "large": lambda: session.views.large(str(message["id"])),
-        "why": lambda: session.views.why(str(message["id"])),
-        "groups": lambda: session.views.groups(message["min_score"]),
+        "large": lambda: session.details.large(str(message["id"])),
+        "why": lambda: session.details.why(str(message["id"])),
+        "groups": lambda: session.details.groups(message["min_score"]),
         "complete": lambda: session.folder.complete(str(message["text"])),
         "load": lambda: session.folder.load(str(message["text"])),
         "stop": session.folder.stop,
-        "take out": lambda: session.folder.remove(message.get("folder")),
+        "unload": lambda: session.folder.unload(message.get("folder")),
         "ping": lambda: None,  # the acknowledgement is the answer
     }
-    return actions[message["do"]]()
+    actions[message["do"]]()
 
 
-def search(engine, query, k=12, label_filter=None, min_score=None):
-    """Return the same gallery as a static matplotlib Figure, for where no widget can be shown.
+def search(engine: Engine, query: AnyQuery, k: int = 12, **options) -> "Figure":
+    """Return the same gallery as a matplotlib Figure, for where no widget can be shown.
 
-    `query` is whatever `Engine.search` takes: a path, bytes, a PIL image or an indexed id.
+    `query`, `k` and `options` (label_filter, min_score) are those of `Engine.search`.
     """
     from helpers.course import plots
 
-    hits = engine.search(query, k, label_filter, min_score)
+    hits = engine.search(query, k, **options)
     known = engine.pictures.get(query) if isinstance(query, str) else None
-    shown = known.path if known else query
+    shown, labels = (known.path, known.labels) if known else (query, ())
     title = f"{len(hits)} most similar of {engine.index.count():,} pictures"
-    labels = known.labels if known else ()
     return plots.gallery(shown, hits, engine.pictures, title=title, wanted=labels)

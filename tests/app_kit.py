@@ -2,11 +2,9 @@
 
 import copy
 import functools
-import io
 from dataclasses import replace
 
 from conftest import VOC_SUBSET, require
-from PIL import Image
 from vgg_kit import real
 
 from helpers import dataset
@@ -33,7 +31,7 @@ def extractor(settings):
 
 
 def engine(settings, folder, poolings=("max",)):
-    """Return Engines over 24 pictures, one a pooling, in a database of their own in `folder`."""
+    """Return Engines over 24 pictures, one per pooling, in their own database in `folder`."""
     own = replace(settings, dataset=source(), milvus_uri=str(folder / "app.db"))
     whole = dataset.load(own, progress=False)
     step = len(whole.pictures) // COUNT
@@ -51,8 +49,7 @@ def _engine(settings, data, pooling):
     return Engine(pooled, index, data)
 
 
-def jpeg(colour="teal", size=(64, 48)):
-    """Return the bytes of a one-coloured JPEG."""
-    out = io.BytesIO()
-    Image.new("RGB", size, colour).save(out, "JPEG")
-    return out.getvalue()
+def wait(session):
+    """Return when a search page's Session has nothing left to do, however busy the machine is."""
+    for worker in (session.worker, session.details.worker, session.folder.worker):
+        worker.wait(300)

@@ -1,59 +1,82 @@
 """The search engine: a picture in, its nearest neighbours out.
 
-Notebook 04 builds this class in the open; from there on everybody imports it.
+Notebook 04 writes `embed` and `search` in the open; from there on everybody imports this class.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
+from threading import Lock
 
-from helpers.dataset.loader import Dataset
-from helpers.features.vgg16 import VGG16
-from helpers.index.index import Index
+import numpy as np
+from numpy.typing import NDArray
+
+from helpers.dataset import Dataset, load
+from helpers.features import VGG16
+from helpers.features.preprocess import PictureSource
+from helpers.index import Hit, Index, Labels
+from helpers.settings import Settings
+
+AnyQuery = PictureSource | NDArray[np.float32]
 
 
 @dataclass
 class Engine:
-    """An extractor, an index and the data set they describe, ready to be asked."""
+    """An extractor, an index and the data set they describe, for any number of threads.
+
+    `pictures` leads from a hit's id back to its Picture; `lock` guards the network.
+    """
 
     extractor: VGG16
     index: Index
     dataset: Dataset
 
     def __post_init__(self):
-        """Remember which pictures there are, so that a hit leads back to its boxes."""
+        """List the pictures by id."""
         self.pictures = {picture.id: picture for picture in self.dataset.pictures}
+        self.lock = Lock()
 
-    def embed(self, query):
-        """Return the query's embedding, (dim,) float32 of length one.
+    def embed(self, query: AnyQuery) -> NDArray[np.float32]:
+        """Return the query's embedding, (dim,) float32 of unit norm.
 
-        `query` is a path, the bytes of a picture file, a PIL image, or the id of an indexed
-        picture, whose stored vector is used. Raises PictureError for a file that is no picture.
+        `query` is a path, the bytes of a picture file, a PIL image, the id of an indexed picture,
+        whose stored vector is used, or an embedding, which is returned as it is. Raises
+        PictureError for a file that isn't a picture.
         """
+        if isinstance(query, np.ndarray):
+            return query
         if isinstance(query, str) and query in self.pictures:
             return self.index.vector(query)
-        return self.extractor.embed(Path(query) if isinstance(query, str) else query)
+        with self.lock:
+            return self.extractor.embed(query)
 
-    def search(self, query, k=12, label_filter=None, min_score=None):
-        """Return the `k` most similar pictures as Hits, best first; higher scores are closer.
+    def search(
+        self,
+        query: AnyQuery,
+        k: int = 12,
+        label_filter: Labels | None = None,
+        min_score: float | None = None,
+        exclude: str | None = None,
+    ) -> list[Hit]:
+        """Return the `k` most similar pictures, best first, with cosine scores in [-1, 1].
 
-        `label_filter` filters by labels and `min_score` by score. A query that is itself an indexed picture's
-        id is left out of its own answer, because finding itself proves nothing.
+        `query` is what `embed` takes. Only hits that pass `label_filter` and score at least
+        `min_score` count. The picture with the id `exclude` is left out, and so is a query that is
+        an id itself, because finding itself proves nothing.
         """
-        itself = query if isinstance(query, str) and query in self.pictures else None
-        hits = self.index.search(
-            self.embed(query), k + (itself is not None), label_filter, min_score
-        )
-        return [hit for hit in hits if hit.id != itself][:k]
+        if isinstance(query, str) and query in self.pictures:
+            exclude = query
+        wanted = k + (exclude is not None)
+        hits = self.index.search(self.embed(query), wanted, label_filter, min_score)
+        return [hit for hit in hits if hit.id != exclude][:k]
 
 
-def open_engine(pooling="max", precision="float32", settings=None):
-    """Return an Engine over whatever data set the settings name, extracting and indexing first.
+def open_engine(
+    pooling: str = "max", precision: str = "float32", settings: Settings | None = None
+) -> Engine:
+    """Return an Engine over the data set that the settings name, extracted and indexed first.
 
     What is already on disk is kept, so a second call takes seconds.
     """
-    from helpers import dataset
-
-    data = dataset.load(settings)
+    data = load(settings)
     extractor = VGG16(pooling, precision, settings=settings, pictures=data.pictures)
     vectors = extractor.extract(data.pictures, data.name)
     index = Index(extractor.name, settings=settings)

@@ -1,4 +1,4 @@
-// How many, of which classes, from which score on: every change searches again after a short pause.
+// How many, of which classes, from which score up: every change searches again after a short pause.
 
 /** Return the panel of controls. */
 function controlsPanel(app) {
@@ -11,8 +11,8 @@ function controlsPanel(app) {
   };
   const panel = h("section", { class: "ris-controls", "aria-label": "Search settings" }, h("h2", {}, "Settings"));
   panel.append(
-    slider("How many", { min: 1, max: 100, step: 1, value: 12 }, String, (value) => change("k", value)),
-    slider("Lowest score", { min: 0, max: 1, step: 0.05, value: 0 },
+    slider("How many results", { min: 1, max: 100, step: 1, value: 12 }, String, (value) => change("k", value)),
+    slider("Minimum score", { min: 0, max: 1, step: 0.05, value: 0 },
       (value) => (value ? value.toFixed(2) : "any"), (value) => change("min_score", value || null)),
   );
   if (facts.engines.length > 1) panel.append(engineChoice(facts.engines, change));

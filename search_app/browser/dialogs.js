@@ -1,4 +1,4 @@
-// The closer looks: one picture large with its boxes, and why two pictures match.
+// The closer looks: one picture enlarged with its boxes, and why two pictures match.
 
 /** Return the one dialog; `app.openLarge(hit)` and `app.openWhy(hit)` fill and open it. */
 function dialogs(app) {
@@ -18,15 +18,13 @@ function dialogs(app) {
   };
   app.openLarge = (hit) => open(hit, labelText(hit.labels || []), { do: "large", id: hit.id });
   app.openWhy = (hit) => open(hit, "Why these two match", { do: "why", id: hit.id });
-  app.on("large", (view) => {
-    if (current?.kind === "large" && view.id === current.hit.id) fill(body, ...largeView(app, view, current.hit, dialog));
+  const draw = (kind, content) => app.on(kind, (view) => {
+    if (current?.kind !== kind) return;
+    if (view.error) fill(body, h("p", { class: "ris-error", role: "alert" }, view.error));
+    else if (view.id === current.hit.id) fill(body, ...content(view));
   });
-  app.on("why", (view) => {
-    if (current?.kind === "why" && view.id === current.hit.id && !view.busy) fill(body, ...whyView(view));
-  });
-  app.on("status", (status) => {
-    if (status.error && current?.kind === "large" && dialog.open) fill(body, h("p", { class: "ris-error" }, status.error));
-  });
+  draw("large", (view) => largeView(app, view, current.hit, dialog));
+  draw("why", whyView);
   return dialog;
 }
 
@@ -54,13 +52,12 @@ function largeView(app, view, hit, dialog) {
     h("div", { class: "ris-actions" }, button("Search with this", again, "ris-primary"), hit.score === undefined ? null : button("Why?", () => app.openWhy(hit)))];
 }
 
-/** Return both pictures under their heat maps, or the sentence that says why not. */
+/** Return both pictures under their heat maps. */
 function whyView(view) {
-  if (view.error) return [h("p", { class: "ris-error" }, view.error)];
   const names = ["Your picture", view.name];
   const figures = view.pictures.map((bytes, index) => h("figure", {},
     h("img", { src: pictureUrl(bytes), alt: `${names[index]}, bright where it adds most to the score` }),
     h("figcaption", {}, names[index])));
   return [h("div", { class: "ris-pair" }, figures),
-    h("p", { class: "ris-hint" }, "Bright: the places that add most to the score of this pair. Dark and grey: they add little.")];
+    h("p", { class: "ris-hint" }, "Bright areas add most to the score of this pair; dark, grey areas add little.")];
 }

@@ -1,5 +1,5 @@
 // Small tools for the other files: make an element, turn bytes into a picture, wait for a pause.
-// The files of this folder are joined in the order that widgets.py names; there is no build step.
+// widget.py joins the files of this folder into one module; there is no build step.
 
 /** Return an element; properties that start with "on" listen, others are attributes. */
 function h(tag, attributes = {}, ...children) {
@@ -18,12 +18,12 @@ function pictureUrl(bytes) {
   return URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
 }
 
-/** Give the memory of all pictures below `element` back. */
+/** Free the memory of all pictures below `element`. */
 function release(element) {
   for (const image of element.querySelectorAll("img[src^='blob:']")) URL.revokeObjectURL(image.src);
 }
 
-/** Return `action`, delayed until nobody has called it for `pause` milliseconds. */
+/** Return `action`, delayed until it has not been called for `pause` milliseconds. */
 function debounced(action, pause = 150) {
   let timer = 0;
   return (...values) => {

@@ -1,8 +1,8 @@
-// Your own folder: load it, watch it, stop it, see what was skipped, take it out again.
+// Your own folder: load it, watch it, stop it, see what was skipped, remove it again.
 
 /** Return the tab for the visitor's own pictures. */
 function folderTab(app) {
-  const note = h("p", { class: "ris-hint" }, "Its pictures join the index while you search. Nothing is copied, and removing a folder again leaves its files and the data set as they are.");
+  const note = h("p", { class: "ris-hint" }, "Its pictures are added to the index while you go on searching. Nothing is copied; removing the folder later leaves its files and the data set untouched.");
   const progress = h("div", { class: "ris-progress" });
   const folders = h("div", { class: "ris-folders" });
   const ledger = h("div", { class: "ris-ledger" });
@@ -11,21 +11,21 @@ function folderTab(app) {
     folders.replaceChildren(...folderList(app, state));
     ledger.replaceChildren(...ledgerTable(state));
   });
-  return h("section", { class: "ris-folder" }, h("h2", {}, "Search in your own pictures"), note, folderForm(app), progress, folders, ledger);
+  return h("section", { class: "ris-folder" }, h("h2", {}, "Search your own pictures"), note, folderForm(app), progress, folders, ledger);
 }
 
 /** Return the path box, which completes folder names, and its button. */
 function folderForm(app) {
-  const [id, listId] = [newId("folder"), newId("places")];
-  const places = h("datalist", { id: listId });
+  const [id, listId] = [newId("folder"), newId("completions")];
+  const completions = h("datalist", { id: listId });
   const complete = debounced((text) => app.send({ do: "complete", text }));
   const input = h("input", { id, type: "text", list: listId, autocomplete: "off", spellcheck: "false",
     oninput: () => complete(input.value), onfocus: () => complete(input.value) });
-  app.on("places", (answer) => places.replaceChildren(...(answer.found || []).map((value) => h("option", { value }))));
+  app.on("completions", (answer) => completions.replaceChildren(...(answer.folders || []).map((value) => h("option", { value }))));
   const form = h("form", { class: "ris-row", onsubmit: (event) => {
     event.preventDefault();
     if (input.value.trim()) app.send({ do: "load", text: input.value });
-  } }, input, places, h("button", { type: "submit", class: "ris-button ris-primary" }, "Load"));
+  } }, input, completions, h("button", { type: "submit", class: "ris-button ris-primary" }, "Load"));
   return h("div", { class: "ris-field ris-narrow" }, h("label", { for: id }, "Folder"), form);
 }
 
@@ -33,28 +33,29 @@ function folderForm(app) {
 function progressView(app, state) {
   if (state.state === "error") return [h("p", { class: "ris-error", role: "alert" }, state.error)];
   if (state.state === "loading") {
-    const left = state.left === null ? "" : `  ·  ${state.left} s left`;
+    const rate = state.seconds > 0.5 ? state.done / state.seconds : 0; // too early to tell at first
+    const left = rate ? `  ·  ${Math.round((state.total - state.done) / rate)} s left` : "";
     return [h("progress", { max: state.total, value: state.done, "aria-label": "Loading the folder" }),
-      h("div", { class: "ris-split" }, h("span", { class: "ris-hint" }, `${count(state.done)} of ${count(state.total)}  ·  ${state.rate} pictures/s${left}`),
+      h("div", { class: "ris-split" }, h("span", { class: "ris-hint" }, `${count(state.done)} of ${count(state.total)}  ·  ${rate.toFixed(1)} pictures/s${left}`),
         button("Stop", () => app.send({ do: "stop" }), "ris-small"))];
   }
-  const added = state.added ? `${plural(state.added, "picture")} added` : "Nothing new to add";
+  const added = state.added ? `${plural(state.added, "picture")} added` : "nothing new to add";
   const ends = { done: `Done: ${added}.`, stopped: `Stopped: ${added}.`, removed: "Removed from the index." };
   return ends[state.state] ? [h("p", { class: "ris-good", role: "status" }, ends[state.state])] : [];
 }
 
-/** Return the folders that are in, each with its count and a way out. */
+/** Return the folders in the index, each with its count and a button that removes it. */
 function folderList(app, state) {
   const folders = state.folders || [];
   const loading = state.state === "loading";
   if (!folders.length) return [];
   const row = ([path, size]) => h("li", { class: "ris-split" },
     h("span", { class: "ris-name" }, h("strong", { title: path }, path.split(/[\\/]/).pop()), h("span", {}, `${plural(size, "picture")}  ·  ${path}`)),
-    loading ? null : button("Remove this folder", () => app.send({ do: "take out", folder: path }), "ris-small"));
+    loading ? null : button("Remove this folder", () => app.send({ do: "unload", folder: path }), "ris-small"));
   return [h("ul", {}, folders.map(row)), loading ? "" : removeAll(app)];
 }
 
-/** Return the button that takes every own folder out, after asking; the keyboard's focus follows. */
+/** Return the button that removes every folder, after asking; the keyboard's focus follows. */
 function removeAll(app) {
   const change = (parts, focused) => {
     row.replaceChildren(...parts);
@@ -62,8 +63,8 @@ function removeAll(app) {
   };
   const ask = button("Remove all my folders", () => change(sure, keep), "ris-small");
   const keep = button("Keep them", () => change([ask], ask), "ris-small");
-  const sure = [h("span", { class: "ris-ask", role: "alert" }, "Take all your folders out of the index? The data set and your files stay."),
-    button("Yes, remove them", () => app.send({ do: "take out" }), "ris-small ris-danger"), keep];
+  const sure = [h("span", { class: "ris-ask", role: "alert" }, "Remove all your folders from the index? The data set and your files stay untouched."),
+    button("Yes, remove them", () => app.send({ do: "unload" }), "ris-small ris-danger"), keep];
   const row = h("div", { class: "ris-actions" }, ask);
   return row;
 }

@@ -22,7 +22,7 @@ async function showResults(app, results, parts) {
   for (const [index, hit] of hits.entries()) cards[index].querySelector(".ris-rank").textContent = hit.rank;
   const kept = new Set(cards);
   const gone = [...old.values()].filter((card) => !kept.has(card));
-  // Wait for the pictures, so that old cards give way to finished ones and nothing flickers.
+  // Wait for the pictures, so that finished cards replace the old ones and nothing flickers.
   await Promise.all(cards.map((card) => card.querySelector("img")?.decode().catch(() => null)));
   if (app.get("results") !== results) return;
   gone.forEach(release);
@@ -50,13 +50,13 @@ function timesText(ms, drawn) {
   return Object.entries(steps).map(([name, value]) => `${name} ${Math.round(value)} ms`).join("  ·  ");
 }
 
-/** Return what stands where no result is: an invitation, or what to loosen. */
+/** Return the text that fills an empty gallery: an invitation, or which setting to loosen. */
 function emptyText(results) {
   if (!results.ms)
     return [h("p", { class: "ris-blank-title" }, "Search with a picture"),
-      h("p", {}, "Choose one on the left. The most similar pictures of the index appear here, best first.")];
-  return [h("p", { class: "ris-blank-title" }, "No picture passes"),
-    h("p", {}, "Lower the score or choose fewer classes.")];
+      h("p", {}, "Choose one, and the most similar pictures in the index appear here, best first.")];
+  return [h("p", { class: "ris-blank-title" }, "No picture matches these settings"),
+    h("p", {}, "Lower the minimum score, or choose fewer classes.")];
 }
 
 /** Return the card of one hit. */

@@ -1,18 +1,18 @@
-// Near-duplicates: groups of pictures above a similarity.
+// Near-duplicates: groups of pictures that are at least so similar.
 
 /** Return the tab; it asks for its groups the first time it is shown. */
 function groupsTab(app) {
-  let min_score = 0.95;
-  const ask = debounced(() => app.send({ do: "groups", min_score }), 250);
-  const control = slider("Similarity of at least", { min: 0.8, max: 1, step: 0.005, value: min_score }, (value) => value.toFixed(3), (value) => {
-    min_score = value;
+  let minScore = 0.95;
+  const ask = debounced(() => app.send({ do: "groups", min_score: minScore }), 250);
+  const control = slider("Minimum similarity", { min: 0.8, max: 1, step: 0.005, value: minScore }, (value) => value.toFixed(3), (value) => {
+    minScore = value;
     ask();
   });
   control.classList.add("ris-narrow");
   const text = h("p", { class: "ris-hint", role: "status" });
   const list = h("div", { class: "ris-groups" });
   app.on("groups", (view) => {
-    if (view.busy) text.textContent = "Comparing all pairs …";
+    if (view.busy || view.error) text.textContent = view.error || "Comparing all pairs …";
     if (!view.groups) return;
     text.textContent = view.count ? `${plural(view.count, "group")} with ${plural(view.pictures, "picture")}${view.count > view.groups.length ? `; the closest ${view.groups.length} are shown` : ""}.`
       : "No two pictures are that similar. Move the slider to the left.";

@@ -8,19 +8,19 @@ function shared(model) {
     action(model.get(name));
   };
   const changed = (name) => () => (listeners[name] || []).forEach((action) => action(model.get(name)));
-  const watched = ["facts", "query", "results", "status", "samples", "large", "why", "folder", "places", "groups"];
+  const watched = ["facts", "query", "results", "status", "samples", "large", "why", "folder", "completions", "groups"];
   const handlers = watched.map((name) => [`change:${name}`, changed(name)]);
   handlers.forEach(([event, handler]) => model.on(event, handler));
-  const line = lineTo(model);
+  const connection = connect(model);
   return {
     on,
     get: (name) => model.get(name),
-    send: line.send,
-    notice: line.notice,
+    send: connection.send,
+    notice: connection.notice,
     say: (status) => (listeners.status || []).forEach((action) => action(status)),
     leave: () => {
       handlers.forEach(([event, handler]) => model.off(event, handler));
-      line.leave();
+      connection.leave();
     },
   };
 }

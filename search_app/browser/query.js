@@ -1,14 +1,14 @@
-// The query: upload, drop, path or address, or one of the indexed pictures; then the picture itself.
+// The query: an upload, a drop, a path or address, or an indexed picture; then the picture itself.
 
-const LONGEST = 1600; // a longer side is shrunk before it travels: VGG16 looks at 224 pixels
-const SMALL_FILE = 1500000; // bytes that travel as they are
+const MAX_SIDE = 1600; // pixels; larger photos are scaled down before upload: VGG16 sees 224
+const SMALL_FILE_BYTES = 1500000; // smaller files are uploaded as they are
 
 /** Return the bytes to send for `file`: a large photo as a smaller JPEG, anything else as it is. */
 async function shrunk(file) {
-  if (file.size <= SMALL_FILE) return new Uint8Array(await file.arrayBuffer());
+  if (file.size <= SMALL_FILE_BYTES) return new Uint8Array(await file.arrayBuffer());
   try {
     const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-    const scale = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
+    const scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
     const canvas = h("canvas", {
       width: Math.round(bitmap.width * scale),
       height: Math.round(bitmap.height * scale),
@@ -53,7 +53,7 @@ async function upload(app, file) {
   app.say({ busy: "Reading the picture" });
   const bytes = await shrunk(file);
   if (bytes.length > limit * 1e6)
-    return app.say({ error: `“${file.name}” is larger than ${limit} MB. Make it smaller.` });
+    return app.say({ error: `“${file.name}” is larger than ${limit} MB. Use a smaller copy.` });
   return app.send({ do: "upload", name: file.name }, [bytes]);
 }
 
@@ -66,7 +66,7 @@ function chooser(app) {
       input.value = ""; // so that the same file can be chosen again
     },
   });
-  const limit = `JPEG or PNG. Large photos are made smaller here before they travel; at most ${app.get("facts").max_mb} MB.`;
+  const limit = `JPEG or PNG, at most ${app.get("facts").max_mb} MB. Large photos are scaled down before upload.`;
   const drop = h("label", { class: "ris-drop" }, input,
     h("span", { class: "ris-drop-title" }, "Choose a picture"),
     h("span", { class: "ris-drop-or" }, "or drop it here"),
@@ -95,7 +95,7 @@ function suggestions(app) {
       onclick: () => app.send({ do: "pick", id: sample.id }),
     }, h("img", { src: pictureUrl(sample.thumb), alt: `Search with ${sample.id}: ${labelText(sample.labels)}` }))));
   });
-  const head = h("div", { class: "ris-split" }, h("span", { class: "ris-label" }, "Or one from the index"),
+  const head = h("div", { class: "ris-split" }, h("span", { class: "ris-label" }, "Or pick one from the index"),
     button("Show others", () => app.send({ do: "suggest" }), "ris-link"));
   return h("div", { class: "ris-field" }, head, strip);
 }
@@ -104,9 +104,9 @@ function suggestions(app) {
 function queryPicture(app, query) {
   const [width, height] = query.size;
   const about = `${width} × ${height} pixels${query.labels.length ? ` · ${query.labels.join(", ")}` : ""}`;
-  const whole = button("Whole picture", () => app.send({ do: "part", region: null }), "ris-link");
-  const actions = h("div", { class: "ris-actions" }, button("Remove", () => app.send({ do: "remove" }), "ris-small", { "aria-label": "Remove the query picture" }));
-  const hint = query.region ? "Searching with this part." : "Drag a rectangle to search with a part.";
+  const whole = button("Whole picture", () => app.send({ do: "region", region: null }), "ris-link");
+  const actions = h("div", { class: "ris-actions" }, button("Remove", () => app.send({ do: "clear" }), "ris-small", { "aria-label": "Remove the query picture" }));
+  const hint = query.region ? "Searching with this region." : "Drag a rectangle to search with a region.";
   return [regionPicture(app, query),
     h("div", { class: "ris-split" }, h("div", { class: "ris-name" }, h("strong", { title: query.name }, query.name), h("span", {}, about)), actions),
     h("div", { class: "ris-split" }, h("p", { class: "ris-hint" }, hint), query.region ? whole : null)];

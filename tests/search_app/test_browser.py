@@ -109,7 +109,7 @@ def upload(page, path):
 
 
 def wait_for_gallery(page, drawn):
-    """Wait until the gallery has been drawn anew."""
+    """Wait until the gallery has been redrawn."""
     page.wait_for_function(
         "old => document.querySelector('.ris-grid').dataset.drawn !== (old ?? undefined)"
         " && document.querySelector('.ris-card')",
@@ -174,7 +174,7 @@ def labels_until(page, condition, *values):
     return [text.split(", ") for text in page.locator(".ris-labels").all_inner_texts()]
 
 
-def test_a_class_filter_and_a_floor_are_obeyed(page, room):
+def test_a_class_filter_and_a_minimum_score_are_obeyed(page, room):
     pairs = Counter(pair for p in room[1] for pair in itertools.combinations(p.labels, 2))
     (one, other), together = pairs.most_common(1)[0]
     chip = lambda name: page.locator(".ris-chip").get_by_text(name, exact=True)  # noqa: E731
@@ -192,11 +192,11 @@ def test_a_class_filter_and_a_floor_are_obeyed(page, room):
     labels_until(page, "!values.some(v => labels.includes(v))", one, other)
     page.get_by_role("button", name="Clear", exact=True).click()
     page.get_by_label("How many").fill("12")
-    page.get_by_label("Lowest score").fill("1")
-    page.get_by_text("No picture passes").wait_for()
+    page.get_by_label("Minimum score").fill("1")
+    page.get_by_text("No picture matches").wait_for()
     kit.shoot(page, "voila-nothing-passes")
     page.get_by_text("any of", exact=True).click()
-    page.get_by_label("Lowest score").fill("0")
+    page.get_by_label("Minimum score").fill("0")
     page.wait_for_selector(".ris-card")
 
 
@@ -224,7 +224,7 @@ def test_a_dragged_region_is_searched_with_and_the_whole_comes_back(page, room):
     page.mouse.move(*at(0.5, 0.5))
     page.mouse.move(*at(0.7, 0.8))
     page.mouse.up()
-    page.get_by_text("Searching with this part.").wait_for()
+    page.get_by_text("Searching with this region.").wait_for()
     page.wait_for_function("Number(document.querySelector('.ris-score').textContent) < 0.99")
     box = page.locator(".ris-box").bounding_box()
     assert box["width"] == pytest.approx(area["width"] / 2, abs=3)
@@ -260,9 +260,9 @@ def test_why_shows_both_pictures_side_by_side(page):
 
 def test_a_text_named_jpg_gets_a_sentence_and_the_results_stay(page, room, tmp_path):
     upload(page, room[1][5].path)
-    (tmp_path / "letter.jpg").write_text("Dear reader, this is no picture.")
+    (tmp_path / "letter.jpg").write_text("Dear reader, this is not a picture.")
     page.set_input_files(".ris-file", str(tmp_path / "letter.jpg"))
-    page.get_by_text("“letter.jpg” cannot be searched with").wait_for()
+    page.get_by_text("“letter.jpg” can't be used").wait_for()
     assert first_hit(page) == room[1][5].id
     kit.shoot(page, "voila-error")
 
@@ -276,7 +276,7 @@ def test_files_above_the_old_limit_arrive(page, room, tmp_path):
     assert "1600 × 1067 pixels" in page.locator(".ris-query").inner_text()
     (tmp_path / "raw.jpg").write_bytes(bytes(14_000_000))
     page.set_input_files(".ris-file", str(tmp_path / "raw.jpg"))
-    page.get_by_text("“raw.jpg” cannot be searched with").wait_for(timeout=20_000)
+    page.get_by_text("“raw.jpg” can't be used").wait_for(timeout=20_000)
     (tmp_path / "huge.jpg").write_bytes(bytes(20_000_001))
     page.set_input_files(".ris-file", str(tmp_path / "huge.jpg"))
     page.get_by_text("“huge.jpg” is larger than 20 MB").wait_for()
@@ -285,9 +285,9 @@ def test_files_above_the_old_limit_arrive(page, room, tmp_path):
 def test_forbidden_paths_and_addresses_get_a_sentence(page):
     box = page.get_by_label("Web address or path")
     for text, answer in (
-        ("/etc/passwd", "was not found"),
-        ("file:///etc/passwd", "is no path"),
-        ("http://127.0.0.1:1/a.jpg", "is not a public host"),
+        ("/etc/passwd", "wasn't found"),
+        ("file:///etc/passwd", "isn't a path"),
+        ("http://127.0.0.1:1/a.jpg", "isn't a public host"),
     ):
         box.fill(text)
         box.press("Enter")
@@ -315,14 +315,14 @@ def test_a_folder_is_loaded_with_progress_and_ledger_and_removed(page, room):
     assert page.locator(".ris-total").inner_text() == f"{PICTURES + 12} pictures in the index"
     kit.shoot(page, "voila-folder")
     page.get_by_role("button", name="Load").click()
-    page.get_by_text("Done: Nothing new to add.").wait_for()
+    page.get_by_text("Done: nothing new to add.").wait_for()
     page.get_by_role("tab", name="Near-duplicates").click()
     page.wait_for_selector(".ris-group img")
     assert page.locator(".ris-group").count() >= 10
     kit.shoot(page, "voila-near-duplicates")
     page.get_by_role("tab", name="Your folder").click()
     page.get_by_role("button", name="Remove all my folders").click()
-    page.get_by_text("The data set and your files stay.").wait_for()
+    page.get_by_text("The data set and your files stay untouched.").wait_for()
     kit.shoot(page, "voila-folder-sure")
     page.get_by_role("button", name="Keep them").click()
     assert page.locator(".ris-total").inner_text() == f"{PICTURES + 12} pictures in the index"
@@ -358,7 +358,7 @@ def test_everything_works_by_keyboard(page):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowDown")
     page.keyboard.press("Enter")
-    page.get_by_text("Searching with this part.").wait_for()
+    page.get_by_text("Searching with this region.").wait_for()
     page.get_by_label("How many").focus()
     page.keyboard.press("ArrowLeft")
     page.wait_for_function("document.querySelectorAll('.ris-card').length === 11")
@@ -427,7 +427,7 @@ def pair(room, chromium):
     """The page over two embeddings, max and avg, in a Voila of its own."""
     book = kit.notebook(
         room[0] / "pair.ipynb",
-        "from helpers.search.engine import open_engine\nfrom search_app.widget import SearchApp",
+        "from helpers.search import open_engine\nfrom search_app import SearchApp",
         "SearchApp(open_engine('max'), open_engine('avg'))",
     )
     with kit.voila(book, room[0] / "pair.log", database(room, "pair")) as address:
@@ -459,14 +459,14 @@ def test_a_kernel_that_died_is_told_in_a_sentence(pair):
     """This comes last on this page: nothing answers it any more."""
     pick(pair)
     notice = pair.locator(".ris-notice")
-    pair.wait_for_timeout(11_000)  # longer than the page's patience: it must not cry wolf
+    pair.wait_for_timeout(11_000)  # longer than the page waits: it must not cry wolf
     assert not notice.is_visible()
     kernel = re.search(r'"kernelId":\s*"([^"]+)"', pair.content()).group(1)
     kit.kill_kernel(kernel)
     for value in range(5, 9):  # an impatient visitor must not put the answer off
         pair.get_by_label("How many").fill(str(value))
         pair.wait_for_timeout(3000)
-    notice.get_by_text("does not answer. Reload the page").wait_for(timeout=1000)
+    notice.get_by_text("isn't answering. Reload the page").wait_for(timeout=1000)
     assert cards(pair).count() == 12
     box = notice.bounding_box()  # it must be seen wherever the page is scrolled to
     assert 0 <= box["y"] < 100

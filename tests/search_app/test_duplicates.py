@@ -1,4 +1,4 @@
-"""Near-duplicates are found exactly, whatever the block they lie in."""
+"""Near-duplicates are found exactly, whatever block they are in."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ def unit(rows):
 
 
 def test_pairs_are_those_of_the_whole_table(monkeypatch):
-    monkeypatch.setattr(duplicates, "BLOCK", 7)
+    monkeypatch.setattr(duplicates, "BLOCK_ROWS", 7)
     values = unit(np.random.default_rng(1).normal(size=(40, 6)))
     first, second, scores = duplicates.pairs(values, 0.5)
     table = values @ values.T

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from search_app.safe_paths import PathError, complete, default_roots, is_inside, resolve_inside
+from search_app.safe_paths import PathError, complete, is_inside, resolve_inside
 
 
 @pytest.fixture
@@ -73,9 +73,3 @@ def test_completion_stays_visible_and_inside(tree):
     assert complete(str(tree / "sec"), (root,)) == []
     assert complete("out/", (root,)) == []
     assert complete("../", (root,)) == [str(root)]
-
-
-def test_roots_come_from_the_environment(tree, here):
-    named = os.pathsep.join([str(tree / "root"), str(tree / "secret")])
-    assert default_roots(here, {"BOOTCAMP_ROOTS": named}) == (tree / "root", tree / "secret")
-    assert here.data.resolve() in default_roots(here, {})

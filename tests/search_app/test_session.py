@@ -33,6 +33,15 @@ class Visit:
         self.shown[name] = value
         self.history.append((name, value))
 
+    def wait(self):
+        """Return when nothing is being worked on; fail when something went wrong meanwhile."""
+        app_kit.wait(self.session)
+        assert not self.surprises()
+
+    def surprises(self):
+        errors = [value.get("error", "") for _, value in self.history if isinstance(value, dict)]
+        return [error for error in errors if "Something went wrong" in error]
+
     def ids(self):
         return [hit["id"] for hit in self.shown["results"]["hits"]]
 
@@ -46,8 +55,8 @@ def visit(engines, tmp_path):
     yield visit
     visit.session.folder.stop()
     visit.session.folder.worker.wait()
-    visit.session.folder.remove()
-    visit.session.wait()
+    visit.session.folder.unload()
+    visit.wait()
 
 
 @pytest.fixture
@@ -70,7 +79,7 @@ def mine(tmp_path, pictures):
 
 def test_an_uploaded_picture_finds_itself(visit, pictures):
     visit.session.upload(pictures[7].path.read_bytes(), "holiday.jpg")
-    visit.session.wait()
+    visit.wait()
     assert visit.ids()[0] == pictures[7].id
     assert len(visit.ids()) == 12
     assert visit.shown["results"]["hits"][0]["score"] == pytest.approx(1, abs=1e-3)
@@ -86,43 +95,43 @@ def test_only_a_picture_that_is_in_the_index_is_said_to_be(visit, pictures):
     out = io.BytesIO()
     image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(out, "JPEG", quality=60)
     visit.session.upload(out.getvalue(), "mirrored.jpg")
-    visit.session.wait()
+    visit.wait()
     assert visit.shown["results"]["hits"][0]["score"] < 0.9999
     assert visit.shown["results"]["identical_hit"] == ""
     visit.session.pick(pictures[7].id)  # its labels say it already
-    visit.session.wait()
+    visit.wait()
     assert visit.shown["results"]["identical_hit"] == ""
     visit.session.upload(pictures[7].path.read_bytes(), "part.jpg")
-    visit.session.wait()
-    visit.session.part([0, 0, 0.5, 0.5])
-    visit.session.wait()
+    visit.wait()
+    visit.session.select_region([0, 0, 0.5, 0.5])
+    visit.wait()
     assert visit.shown["results"]["identical_hit"] == ""
 
 
 def test_a_broken_file_gets_a_sentence_and_the_last_results_stay(visit, pictures):
     visit.session.pick(pictures[0].id)
-    visit.session.wait()
+    visit.wait()
     before, query = visit.shown["results"], visit.shown["query"]
     visit.session.upload(b"hello", "text.jpg")
-    visit.session.wait()
-    assert "“text.jpg” cannot be searched with" in visit.shown["status"]["error"]
+    visit.wait()
+    assert "“text.jpg” can't be used: it is not a picture" in visit.shown["status"]["error"]
     assert visit.shown["results"] is before
     assert visit.shown["query"] is query
     visit.session.choose(k=3)  # the old query still answers
-    visit.session.wait()
+    visit.wait()
     assert len(visit.ids()) == 3
     assert visit.shown["status"] == {}
 
 
 def test_too_large_a_file_is_refused_before_it_is_opened(visit):
     visit.session.upload(bytes(20_000_001), "huge.png")
-    visit.session.wait()
+    visit.wait()
     assert "larger than 20 MB" in visit.shown["status"]["error"]
 
 
 def test_an_indexed_picture_is_left_out_of_its_answer_and_labels_are_compared(visit, pictures):
     visit.session.pick(pictures[5].id)
-    visit.session.wait()
+    visit.wait()
     assert pictures[5].id not in visit.ids()
     assert len(visit.ids()) == 12
     for hit in visit.shown["results"]["hits"]:
@@ -132,61 +141,61 @@ def test_an_indexed_picture_is_left_out_of_its_answer_and_labels_are_compared(vi
 
 def test_a_part_is_another_query_and_the_whole_comes_back(visit, pictures):
     visit.session.pick(pictures[5].id)
-    visit.session.wait()
+    visit.wait()
     whole = visit.ids()
-    visit.session.part([0.1, 0.1, 0.6, 0.7])
-    visit.session.wait()
+    visit.session.select_region([0.1, 0.1, 0.6, 0.7])
+    visit.wait()
     part = [hit["score"] for hit in visit.shown["results"]["hits"]]
     assert visit.shown["query"]["region"] == (0.1, 0.1, 0.6, 0.7)
     assert max(part) < 0.999
     assert visit.ids() != whole
-    visit.session.part(None)
-    visit.session.wait()
+    visit.session.select_region(None)
+    visit.wait()
     assert visit.ids() == whole
     assert visit.shown["query"]["region"] is None
 
 
 def test_the_controls_search_again_without_embedding_again(visit, pictures):
     visit.session.upload(pictures[3].path.read_bytes(), "a.jpg")
-    visit.session.wait()
+    visit.wait()
     label = visit.shown["facts"]["classes"][0]
     visit.session.choose(k=24, labels=[label], mode="none")
-    visit.session.wait()
+    visit.wait()
     assert all(label not in hit["labels"] for hit in visit.shown["results"]["hits"])
     assert visit.shown["results"]["ms"]["embed"] < 5
     visit.session.choose(mode="any")
-    visit.session.wait()
+    visit.wait()
     expected = {picture.id for picture in pictures if label in picture.labels}
     assert set(visit.ids()) == expected
     visit.session.choose(labels=[], min_score=0.999)
-    visit.session.wait()
+    visit.wait()
     assert visit.ids() == [pictures[3].id]
 
 
 def test_the_other_embedding_has_other_scores(visit, engines, pictures):
     visit.session.pick(pictures[3].id)
-    visit.session.wait()
+    visit.wait()
     before = visit.shown["results"]["hits"]
     visit.session.choose(engine=engines[1].extractor.name)
-    visit.session.wait()
+    visit.wait()
     assert visit.shown["results"]["hits"][0]["score"] != before[0]["score"]
     assert visit.shown["facts"]["engines"] == [e.extractor.name for e in engines]
 
 
 def test_removing_the_query_empties_the_page(visit, pictures):
     visit.session.pick(pictures[0].id)
-    visit.session.remove()
-    visit.session.wait()
+    visit.session.clear()
+    visit.wait()
     assert visit.shown["query"] == visit.shown["results"] == visit.shown["status"] == {}
     visit.session.choose(k=5)
-    visit.session.wait()
+    visit.wait()
     assert visit.shown["results"] == {}
 
 
 def test_of_many_requests_the_last_one_is_answered(visit, pictures):
     for picture in pictures[:10]:
         visit.session.upload(picture.path.read_bytes(), picture.id)
-    visit.session.wait()
+    visit.wait()
     assert visit.shown["query"]["name"] == pictures[9].id
     assert visit.ids()[0] == pictures[9].id
     answered = [value for name, value in visit.history if name == "results"]
@@ -196,28 +205,30 @@ def test_of_many_requests_the_last_one_is_answered(visit, pictures):
 def test_paths_and_addresses_keep_to_the_rules(visit, tmp_path, pictures):
     shutil.copy(pictures[4].path, tmp_path / "here.jpg")
     visit.session.open("here.jpg")
-    visit.session.wait()
+    visit.wait()
     assert visit.ids()[0] == pictures[4].id
     for text in ("../x.jpg", "/etc/passwd", "file:///etc/passwd", "http://127.0.0.1/a.jpg", "mine"):
         visit.session.open(text)
-        visit.session.wait()
+        visit.wait()
         assert visit.shown["status"]["error"]
         assert visit.ids()[0] == pictures[4].id
 
 
-def test_what_nobody_foresaw_is_told_without_a_traceback_and_raised_in_the_test(visit):
-    visit.session._search.submit(lambda: {}["missing"])
-    with pytest.raises(KeyError, match="missing"):
-        visit.session.wait()
+def test_what_nobody_foresaw_is_told_without_a_traceback_and_logged_with_it(visit, caplog):
+    visit.session.worker.submit(lambda: {}["missing"], "status")
+    app_kit.wait(visit.session)
+    assert visit.surprises() == [visit.shown["status"]["error"]]
     assert "Traceback" not in visit.shown["status"]["error"]
     assert "KeyError" in visit.shown["status"]["error"]
+    assert "KeyError: 'missing'" in caplog.text
+    visit.history.clear()
 
 
 def test_a_folder_is_loaded_with_a_ledger_and_only_once(visit, mine, engines):
     before = engines[0].index.count()
     visit.session.folder.load(str(mine))
     visit.session.folder.load(str(mine))  # an impatient second click
-    visit.session.wait()
+    visit.wait()
     assert engines[0].index.count() == before + 3 == visit.shown["facts"]["count"]
     folder = visit.shown["folder"]
     assert (folder["state"], folder["added"], folder["total"]) == ("done", 3, 5)
@@ -225,11 +236,11 @@ def test_a_folder_is_loaded_with_a_ledger_and_only_once(visit, mine, engines):
     assert visit.states().count("done") == 1
     assert "loading" in visit.states()
     visit.session.folder.load(str(mine))
-    visit.session.wait()
+    visit.wait()
     assert engines[0].index.count() == before + 3
     assert visit.shown["folder"]["added"] == 0
-    visit.session.folder.remove(str(mine))
-    visit.session.wait()
+    visit.session.folder.unload(str(mine))
+    visit.wait()
     assert engines[0].index.count() == before
     assert (mine / "cut.jpg").exists()
 
@@ -239,11 +250,11 @@ def test_nothing_a_visitor_removes_takes_the_data_sets_own_pictures(visit, engin
     theirs = str(pictures[0].path.parent)
     visit.session.roots = (pictures[0].path.parent,)
     visit.session.folder.load(theirs)  # the data set's folder, as if it were the visitor's
-    visit.session.wait()
+    visit.wait()
     assert index.count() > len(ids)
     for folder in ("", "own", "/", pictures[0].id, str(pictures[0].path), theirs, None):
-        visit.session.folder.remove(folder)
-        visit.session.wait()
+        visit.session.folder.unload(folder)
+        visit.wait()
         assert all(index.get(one) for one in ids)
         assert ids <= set(engines[0].pictures)
     assert index.count() == len(ids)
@@ -252,17 +263,17 @@ def test_nothing_a_visitor_removes_takes_the_data_sets_own_pictures(visit, engin
 
 def test_own_pictures_are_found_looked_at_and_near_duplicates(visit, mine, pictures):
     visit.session.folder.load(str(mine))
-    visit.session.wait()
+    visit.wait()
     visit.session.pick(pictures[0].id)
-    visit.session.wait()
+    visit.wait()
     own = visit.ids()[0]
     assert own.startswith("own/")
     assert own.endswith(pictures[0].path.name)
-    visit.session.views.large(own)
-    visit.session.wait()
+    visit.session.details.large(own)
+    visit.wait()
     assert visit.shown["large"]["path"] == str(mine / pictures[0].path.name)
-    visit.session.views.groups(0.99)
-    visit.session.wait()
+    visit.session.details.groups(0.99)
+    visit.wait()
     groups = [{m["id"] for m in group["members"]} for group in visit.shown["groups"]["groups"]]
     assert {own, pictures[0].id} in groups
     assert visit.shown["groups"]["pictures"] >= 6
@@ -274,19 +285,19 @@ def test_searching_goes_on_while_a_folder_loads_and_stop_stops(visit, tmp_path, 
     for number in range(60):
         shutil.copy(pictures[number % 24].path, folder / f"{number:02}.jpg")
     begun = threading.Event()
-    publish = visit.session._publish
-    visit.session._publish = lambda name, value: (
+    publish = visit.session.publish
+    visit.session.publish = lambda name, value: (
         publish(name, value),
         begun.set() if name == "folder" and value.get("done") else None,
     )
     visit.session.folder.load(str(folder))
     assert begun.wait(30)
     visit.session.upload(pictures[9].path.read_bytes(), "now.jpg")
-    visit.session._search.wait(30)
+    visit.session.worker.wait(30)
     assert visit.shown["query"]["name"] == "now.jpg"
-    assert visit.session.folder.worker.busy
+    assert visit.shown["folder"]["state"] == "loading"
     visit.session.folder.stop()
-    visit.session.wait()
+    visit.wait()
     state = visit.shown["folder"]
     assert state["state"] == "stopped"
     assert 0 < state["added"] < 60
@@ -300,13 +311,13 @@ def test_links_that_lead_out_are_skipped_and_said(visit, tmp_path, tmp_path_fact
     (folder / "one.jpg").symlink_to(outside / "secret.jpg")
     (folder / "all").symlink_to(outside)
     visit.session.folder.load(str(folder))
-    visit.session.wait()
+    visit.wait()
     assert visit.shown["folder"]["skipped"] == [
-        ["one.jpg", "it is a link that leads out of the allowed folders"]
+        ["one.jpg", "it links to a place outside the allowed folders"]
     ]
     assert visit.shown["folder"]["folders"] == []
     visit.session.folder.load(str(outside))
-    visit.session.wait()
+    visit.wait()
     assert visit.shown["folder"]["state"] == "error"
 
 
@@ -320,21 +331,21 @@ def test_a_row_that_points_out_of_the_roots_is_not_shown(
     index.upsert([row], index.vector(pictures[0].id)[None], progress=False)
     try:
         visit.session.pick(pictures[0].id)
-        visit.session.wait()
+        visit.wait()
         first = visit.shown["results"]["hits"][0]
         assert (first["id"], first["path"], first["thumb"]) == ("foreign", "", b"")
-        for ask in (visit.session.pick, visit.session.views.large):
+        for ask, part in ((visit.session.pick, "status"), (visit.session.details.large, "large")):
             ask("foreign")
-            visit.session.wait()
-            assert "may not be shown" in visit.shown["status"]["error"]
+            visit.wait()
+            assert "outside the allowed folders" in visit.shown[part]["error"]
     finally:
         index.delete(["foreign"])
 
 
 def test_the_large_view_has_the_annotated_boxes(visit, pictures):
     picture = max(pictures, key=lambda one: len(one.boxes))
-    visit.session.views.large(picture.id)
-    visit.session.wait()
+    visit.session.details.large(picture.id)
+    visit.wait()
     view = visit.shown["large"]
     assert [box["label"] for box in view["boxes"]] == [box.label for box in picture.boxes]
     assert all(0 <= value <= 1 for box in view["boxes"] for value in box["box"])
@@ -342,9 +353,9 @@ def test_the_large_view_has_the_annotated_boxes(visit, pictures):
 
 def test_why_shows_both_pictures(visit, pictures):
     visit.session.pick(pictures[0].id)
-    visit.session.wait()
-    visit.session.views.why(visit.ids()[0])
-    visit.session.wait()
+    visit.wait()
+    visit.session.details.why(visit.ids()[0])
+    visit.wait()
     drawn = visit.shown["why"]["pictures"]
     assert [picture[:3] for picture in drawn] == [b"\xff\xd8\xff"] * 2
     assert drawn[0] != drawn[1]

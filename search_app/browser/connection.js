@@ -1,21 +1,21 @@
-// The line to Python: every message is acknowledged, so that silence can be told from patience.
+// The connection to Python: every message is acknowledged, which tells a dead kernel from a slow one.
 
-const PATIENCE = 10000; // ms; a kernel that loads TensorFlow can be deaf for some seconds
-const SLOWEST = 100; // bytes that even a slow line carries in a ms
-const PULSE = 5000; // ms between questions while something is being worked on
+const TIMEOUT_MS = 10000; // a kernel that loads TensorFlow may not answer for some seconds
+const BYTES_PER_MS = 100; // what even a slow network carries
+const PING_MS = 5000; // between pings, while something is being worked on
 
 /** Return `send`, the `notice` that appears when nobody answers, and `leave`, which ends both. */
-function lineTo(model) {
-  // A popover lies above everything, wherever the page is scrolled to.
+function connect(model) {
+  // A popover is above everything, wherever the page is scrolled to.
   const notice = h("p", { class: "ris-error ris-notice", role: "alert", popover: "manual" });
   let [number, timer] = [0, 0];
   const silent = () => {
     timer = 0;
-    notice.textContent = "The program behind this page does not answer. Reload the page; in a notebook, wait for the cells that run, or run this one again.";
+    notice.textContent = "The program behind this page isn't answering. Reload the page; in a notebook, wait for running cells to finish, or run this cell again.";
     raise(notice);
   };
   const wait = (size) => {
-    timer ||= setTimeout(silent, PATIENCE + size / SLOWEST); // asking again does not buy time
+    timer ||= setTimeout(silent, TIMEOUT_MS + size / BYTES_PER_MS); // asking again doesn't buy time
   };
   const send = (message, buffers = []) => {
     wait(buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0));
@@ -28,18 +28,19 @@ function lineTo(model) {
     if (notice.isConnected) notice.hidePopover();
     notice.textContent = "";
   };
-  const working = () => model.get("status").busy || model.get("why").busy || model.get("groups").busy || model.get("folder").state === "loading";
-  const pulse = setInterval(() => working() && !notice.textContent && send({ do: "ping" }), PULSE);
+  const parts = ["status", "large", "why", "groups"];
+  const working = () => parts.some((part) => model.get(part).busy) || model.get("folder").state === "loading";
+  const pings = setInterval(() => working() && !notice.textContent && send({ do: "ping" }), PING_MS);
   model.on("msg:custom", heard);
   const leave = () => {
     model.off("msg:custom", heard);
-    clearInterval(pulse);
+    clearInterval(pings);
     clearTimeout(timer);
   };
   return { send, notice, leave };
 }
 
-/** Show the notice, inside the dialog if one is open, because what is beside it is not read out. */
+/** Show the notice, inside the dialog if one is open: screen readers skip what is outside it. */
 function raise(notice) {
   const page = notice.closest(".ris");
   if (!page?.isConnected || !notice.textContent) return;
