@@ -71,8 +71,8 @@ class Collection:
             except Exception as error:
                 if "load" not in str(error):
                     raise
-                # Workaround (milvus-lite 3.2.2): when a database is opened again, for example by a new
-                # `milvus-lite server`, its collections are released. Upstream: none known.
+                # Workaround (milvus-lite 3.2.2): when it starts, all its collections are released,
+                # and `milvus-lite server` may restart. Upstream: none known.
                 # Test: test_a_reopened_collection_must_be_loaded.
                 connection.call(self.client.load_collection, self.name, timeout=TIMEOUT_SECONDS)
                 return connection.call(function, self.name, *arguments, **options)

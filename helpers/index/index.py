@@ -76,8 +76,9 @@ class Index(Collection):
         """
         wanted = rows_by_id(pictures, vectors, self.dim)
         # Workaround (milvus-lite 3.2.2): its log has no checksums, so the rows beside lost ones may
-        # be wrong, and all are written again. Test: test_a_damaged_log_is_read_as_if_it_were_whole.
+        # be wrong, and all are written again.
         # Upstream: https://github.com/milvus-io/milvus-lite/issues/356.
+        # Test: test_a_damaged_log_is_read_as_if_it_were_whole.
         if self.missing:
             self.recreate()
         held = self.digests()

@@ -247,3 +247,61 @@ def _when_up(make, seconds=60):
             if time.monotonic() > end:
                 raise
             time.sleep(0.5)
+
+
+# What the server and pymilvus do wrong, shown without our code: see test_workarounds.py.
+
+
+@pytest.mark.parametrize("token", ["", "root:x"])
+def test_a_wrong_token_is_called_an_unavailable_server(server, token):
+    with pytest.raises(Exception, match="server unavailable") as caught:
+        connection.pymilvus().MilvusClient(server.uri, token=token, timeout=5)
+    assert "auth" not in str(caught.value).lower(), "_open_server need not ask for the cause"
+    assert "auth" in str(caught.value.__cause__).lower()
+
+
+@pytest.fixture
+def served(there):
+    """A client of the server, and 8,000 vectors just flushed into the collection "plain"."""
+    client, values = connection.connect(there.milvus_uri, there.milvus_token), clustered(8000)
+    types, schema = connection.pymilvus().DataType, client.create_schema()
+    schema.add_field("id", types.INT64, is_primary=True)
+    schema.add_field("vector", types.FLOAT_VECTOR, dim=512)
+    client.create_collection("plain", schema=schema)
+    index = client.prepare_index_params()
+    exact = {"index_type": "IVF_FLAT", "metric_type": "COSINE", "params": {"nlist": 1}}
+    index.add_index("vector", **exact)
+    client.create_index("plain", index, sync=False)
+    client.load_collection("plain")
+    for start in range(0, len(values), 1000):
+        part = range(start, start + 1000)
+        client.upsert("plain", [{"id": n, "vector": values[n]} for n in part])
+    client.flush("plain")
+    yield client, values
+    client.close()
+
+
+def test_an_index_is_finished_while_rows_are_pending(served):
+    told = served[0].describe_index("plain", "vector")
+    assert told["state"] == "Finished"
+    assert told["pending_index_rows"] > 0, "_wait_for_server need not look at pending rows"
+
+
+def test_new_rows_are_searched_in_part_until_reloaded(served):
+    client, values = served
+    while client.describe_index("plain", "vector")["pending_index_rows"]:
+        time.sleep(0.2)
+    queries = np.random.default_rng(1).standard_normal((20, 512), dtype=np.float32)
+    assert exact_recall(client, values, queries) < 0.9, "_reload_after may be needless"
+    client.release_collection("plain")
+    client.load_collection("plain")
+    assert exact_recall(client, values, queries) > 0.99
+
+
+def exact_recall(client, values, queries):
+    """Return the share of the true nearest ten that an exact search finds."""
+    truth = np.argsort(-(queries @ values.T), axis=1)[:, :10]
+    parameters = {"params": {"nprobe": 1}}
+    found = client.search("plain", list(queries), limit=10, search_params=parameters)
+    pairs = zip(found, truth.tolist(), strict=True)
+    return np.mean([len({hit["id"] for hit in hits} & set(true)) / 10 for hits, true in pairs])
