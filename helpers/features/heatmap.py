@@ -13,9 +13,6 @@ from helpers.features.vgg16 import VGG16
 
 Heatmap = NDArray[np.float32]
 
-GEM_POWER = 3
-"""In GeM a place weighs by the third power of its activation (pooling.gem's p)."""
-
 
 def match_heatmap(
     extractor: VGG16, image: PictureSource, other: PictureSource, channels: int = 64
@@ -44,7 +41,7 @@ def contributions(maps: NDArray[np.float32], pooling: str) -> NDArray[np.float32
     if pooling == "avg":
         weight = block5_pool(maps[None])[0]
     elif pooling == "gem":
-        weight = maps**GEM_POWER
+        weight = maps**3  # p of pooling.gem
     else:  # the maximum comes from the winner alone
         top = maps.max(axis=(0, 1), keepdims=True)
         weight = (maps == top) * (top > 0)

@@ -16,14 +16,21 @@ from helpers.errors import PlainError
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
-RATES = {
-    "float32": {"avx512f": 3.1, "avx2": 1.5, "": 0.7},
-    "bfloat16": {"amx_bf16": 34, "avx512_bf16": 6.4},
-    "int8": {"amx_int8": 43, "avx512_vnni": 11, "avx_vnni": 7, "i8mm": 7, "asimddp": 4},
-}
-"""Pictures per second and core, decoding included, by the processor's flag that makes it so. Those
-of AVX-512 and AMX were measured; the others are cautious guesses. bench/extract.py measures your
-machine."""
+RATES = (
+    ("float32", "", 0.7),
+    ("float32", "avx2", 1.5),
+    ("float32", "avx512f", 3.1),
+    ("bfloat16", "avx512_bf16", 6.4),
+    ("bfloat16", "amx_bf16", 34),
+    ("int8", "asimddp", 4),
+    ("int8", "i8mm", 7),
+    ("int8", "avx_vnni", 7),
+    ("int8", "avx512_vnni", 11),
+    ("int8", "amx_int8", 43),
+)
+"""Pictures per second and core, decoding included, by the processor's flag that makes it so; for
+each precision the last flag that the processor has counts. Those of AVX-512 and AMX were measured;
+the others are cautious guesses. bench/extract.py measures your machine."""
 
 CALIBRATION_SECONDS = 35
 """What int8 costs once per data set, before its first picture."""
@@ -36,26 +43,20 @@ class PrecisionError(PlainError, ValueError):
     """A precision that doesn't exist, or one that lacks what it needs."""
 
 
-def choose(
-    pictures: int = 1,
-    setting: str = "auto",
-    flags: set[str] | None = None,
-    cores: int | None = None,
-    gpu: bool | None = None,
-) -> tuple[str, str]:
+def choose(pictures=1, setting="auto", flags=None, cores=None, gpu=None) -> tuple[str, str]:
     """Return `(precision, sentence)`: the fastest for that many pictures here, and why.
 
-    `setting` (BOOTCAMP_PRECISION) decides unless it is "auto". The processor's flags, its number
-    of cores and whether there is a GPU are looked up where they are None. Raises PrecisionError
-    when `setting` isn't a precision.
+    `setting` (BOOTCAMP_PRECISION) decides unless it is "auto". The processor's set of flags, its
+    number of cores and whether there is a GPU are looked up where they are None. Raises
+    PrecisionError when `setting` isn't a precision.
     """
     if setting != "auto":
         return check(setting), f"Precision: {setting}, because BOOTCAMP_PRECISION says so."
     if has_gpu() if gpu is None else gpu:
         return "float32", "Precision: float32, because TensorFlow sees a GPU, which is fast in it."
-    fast = _fast_precisions(cpu_flags() if flags is None else flags)
-    cores = cores or os.cpu_count()
-    seconds = {name: pictures / (rate * cores) for name, (_, rate) in fast.items()}
+    flags, cores = cpu_flags() if flags is None else flags, cores or os.cpu_count()
+    fast = {precision: (flag, rate) for precision, flag, rate in RATES if flag in {"", *flags}}
+    seconds = {precision: pictures / (rate * cores) for precision, (_, rate) in fast.items()}
     if "int8" in seconds:
         seconds["int8"] += CALIBRATION_SECONDS
     slow, best = seconds["float32"], min(seconds, key=seconds.get)
@@ -71,23 +72,13 @@ def choose(
     )
 
 
-def _fast_precisions(flags):
-    """Return {precision: (flag, rate)} of those that `flags` make fast, each by its best flag."""
-    fast = {}
-    for precision, rates in RATES.items():
-        known = [(flag, rate) for flag, rate in rates.items() if flag in flags or not flag]
-        if known:
-            fast[precision] = known[0]
-    return fast
-
-
 def cpu_flags() -> set[str]:
     """Return which of the flags in RATES this processor has; none where they can't be found out."""
     try:
         words = set(Path("/proc/cpuinfo").read_text().split())
     except OSError:
         return set()
-    return words & {flag for rates in RATES.values() for flag in rates}
+    return words & {flag for _, flag, _ in RATES}
 
 
 def check(precision: str) -> str:

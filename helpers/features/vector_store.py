@@ -58,9 +58,10 @@ class Store:
 
     def done(self, picture: Picture) -> bool:
         """Return whether `picture`'s file is the one its vector was made of."""
-        if picture.id not in self.row_of:
+        row = self.row_of.get(picture.id)
+        if row is None:
             return False
-        known = self._fingerprint(picture.id)
+        known = self.fingerprints[row]
         try:
             status = os.stat(picture.path)
             if (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns):
@@ -70,8 +71,7 @@ class Store:
         except OSError:
             return False
         # Touched but not changed: remember the new time, so that it isn't read again.
-        touched = replace(known, mtime_ns=status.st_mtime_ns)
-        self.fingerprints[self.row_of[picture.id]] = touched
+        self.fingerprints[row] = replace(known, mtime_ns=status.st_mtime_ns)
         self._times_changed = True
         return True
 
@@ -108,23 +108,20 @@ class Store:
         Rows of other pictures stay as long as their files do: asking for fewer loses nothing.
         """
         asked = set(ids)
-        others = [name for name in self.row_of if name not in asked]
-        wanted = [*ids, *(n for n in others if os.path.exists(self._fingerprint(n).path))]
+        others = {name: self.fingerprints[row].path for name, row in self.row_of.items()}
+        kept = [name for name, path in others.items() if name not in asked and os.path.exists(path)]
+        wanted = [*ids, *kept]
         if self._times_changed or wanted != [each.id for each in self.fingerprints]:
             self._rewrite(wanted)
         self._commit(skipped=[list(pair) for pair in skipped])
-        self._delete_leftovers()
 
     def _rewrite(self, wanted):
-        """Put the rows of `wanted` into a new part; the old one counts until that is committed."""
-        fingerprints, vectors = [self._fingerprint(n) for n in wanted], self.vectors(wanted)
+        """Put the rows of `wanted` into a new part; the old one is deleted at the next opening."""
+        vectors = self.vectors(wanted)
+        fingerprints = [self.fingerprints[self.row_of[name]] for name in wanted]
         self.manifest["part"] += 1
         self.fingerprints, self.row_of = [], {}
         self.append(fingerprints, vectors)
-
-    def _fingerprint(self, name):
-        """Return the Fingerprint of the picture `name`."""
-        return self.fingerprints[self.row_of[name]]
 
     @property
     def _vectors_file(self):
@@ -159,24 +156,18 @@ class Store:
         return [Fingerprint(**json.loads(line)) for line in lines[:count]]
 
     def _clean_up(self):
-        """Delete and cut off what a killed run left beyond the rows that count."""
-        self._delete_leftovers()
-        count = len(self.fingerprints)
-        whole = {self._vectors_file: 4 * self.dim * count}
+        """Delete superseded parts; cut off what a killed run left beyond the rows that count."""
+        whole = {self._vectors_file: 4 * self.dim * len(self.fingerprints)}
         whole[self._rows_file] = len(_json_lines(self.fingerprints))
+        for pattern in ("vectors-*.f32", "rows-*.jsonl", ".*.part"):
+            for path in {*self.folder.glob(pattern)} - whole.keys():
+                with suppress(PermissionError):  # Windows keeps what is still mapped; next time
+                    path.unlink()
         for path, size in whole.items():
             if path.exists() and path.stat().st_size != size:
                 os.truncate(path, size)
-        if self.manifest["count"] != count:
-            self._commit(count=count)
-
-    def _delete_leftovers(self):
-        """Delete the parts that the manifest doesn't name, and temporary files."""
-        keep = {self._vectors_file, self._rows_file}
-        for pattern in ("vectors-*.f32", "rows-*.jsonl", ".*.part"):
-            for path in {*self.folder.glob(pattern)} - keep:
-                with suppress(PermissionError):  # Windows keeps what is still mapped; next time
-                    path.unlink()
+        if self.manifest["count"] != len(self.fingerprints):
+            self._commit(count=len(self.fingerprints))
 
 
 @contextmanager

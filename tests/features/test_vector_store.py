@@ -199,6 +199,8 @@ def test_what_a_killed_rewrite_left_is_not_taken_for_data(tmp_path, three):
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         store.compact(["c", "a"])
         assert holds(store, ["c", "a", "b"])
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        assert holds(store, ["c", "a", "b"])
     files = sorted(path.name for path in (tmp_path / "s").iterdir())
     assert files == ["lock", "manifest.json", "rows-1.jsonl", "vectors-1.f32"]
 
