@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -14,15 +14,14 @@ from helpers.dataset.pictures import (
     Ledger,
     Picture,
     PictureError,
+    SizeOf,
     decoded_size,
     printable,
 )
 
 
 def list_pictures(
-    folder: Path,
-    size_of: Callable[[Path], tuple[int, int]] = decoded_size,
-    progress: bool = False,
+    folder: Path, size_of: SizeOf = decoded_size, progress: bool = False
 ) -> tuple[list[Picture], Ledger]:
     """Return ([Picture], Ledger) of every picture in or under `folder`, ordered by id.
 

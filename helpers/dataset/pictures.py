@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +24,9 @@ REASONS = {
     FileNotFoundError: "it doesn't exist",
     PermissionError: "it can't be read: permission denied",
 }
+
+SizeOf = Callable[[Path], tuple[int, int]]
+"""What gives a picture's (width, height) in pixels: `decoded_size`, or a cache of it."""
 
 # Pillow warns of odd tags, and of honest large pictures from half of MAX_PIXELS on; for whatever
 # makes a picture unusable it raises. The filter is set once here, because filters set in several

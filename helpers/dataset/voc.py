@@ -4,13 +4,21 @@ M. Everingham, L. Van Gool, C. K. I. Williams, J. Winn, A. Zisserman: The PASCAL
 Classes (VOC) Challenge, IJCV 88 (2010). Notebook 01 reads one annotation file in the open.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from defusedxml import DefusedXmlException, ElementTree
 from tqdm.auto import tqdm
 
-from helpers.dataset.pictures import SUFFIXES, Box, Ledger, Picture, PictureError, decoded_size
+from helpers.dataset.pictures import (
+    SUFFIXES,
+    Box,
+    Ledger,
+    Picture,
+    PictureError,
+    SizeOf,
+    decoded_size,
+)
 from helpers.errors import PlainError
 
 
@@ -37,7 +45,7 @@ def find(folder: Path) -> Path | None:
 
 def list_pictures(
     folder: Path,
-    size_of: Callable[[Path], tuple[int, int]] = decoded_size,
+    size_of: SizeOf = decoded_size,
     progress: bool = False,
     only: Collection[str] | None = None,
 ) -> tuple[list[Picture], Ledger]:

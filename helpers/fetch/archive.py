@@ -139,9 +139,9 @@ def unpack(archive: Path, folder: Path, progress: bool = True) -> None:
         shutil.rmtree(folder)
     write_json(folder / BEGUN, identity)
     files = {}  # in order, and each once
-    bar = tqdm(desc="unpacking", total=archive.stat().st_size, unit="B", unit_scale=True, delay=1,
-               disable=not progress)  # fmt: skip
-    with archive.open("rb") as file, bar:
+    look = {"unit": "B", "unit_scale": True, "delay": 1, "disable": not progress}
+    total = archive.stat().st_size
+    with archive.open("rb") as file, tqdm(desc="unpacking", total=total, **look) as bar:
         for member in members(file.read):
             target = folder / member.path
             # Of two members with one name the later one counts, as for every tar program.

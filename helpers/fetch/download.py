@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ class _Download:
         if start == self.size:
             self.pieces = True
             return
-        with open_at(url, start, version, self.size, self.timeout) as body:
+        with closing(open_at(url, start, version, self.size, self.timeout)) as body:
             self.pieces |= body.start > 0
             write_json(self.note, {"url": url, "version": body.version})
             self._append(body)
@@ -221,12 +222,5 @@ def _wrong_digest(path, digests, progress):
 
 def _bar(what, total, start, progress):
     """Return a bar of bytes with rate and time left; it shows up after a second."""
-    return tqdm(
-        desc=what,
-        total=total,
-        initial=start,
-        unit="B",
-        unit_scale=True,
-        delay=1,
-        disable=not progress,
-    )
+    look = {"unit": "B", "unit_scale": True, "delay": 1, "disable": not progress}
+    return tqdm(desc=what, total=total, initial=start, **look)

@@ -41,7 +41,8 @@ class Body:
     """The bytes of one file from `start` on.
 
     `total` is the whole file's size (None when unknown), `version` what tells it from a changed
-    one ("" when unknown), `taken` how many bytes were received so far.
+    one ("" when unknown), `taken` how many bytes were received so far. Use it as
+    `with closing(body)`, which ends the connection also in the middle.
     """
 
     start: int
@@ -71,27 +72,13 @@ class Body:
                 raise RemoteError("it ended before the part that is still missing")
             count -= len(part)
 
-    def __enter__(self):
-        """Begin."""
-        return self
 
-    def __exit__(self, *error):
-        """Close the connection or the file, also in the middle."""
-        self.close()
-
-
-def open_at(
-    source: str | Path,
-    start: int = 0,
-    version: str = "",
-    size: int | None = None,
-    timeout: float = 20,
-) -> Body:
+def open_at(source: str | Path, start: int, version: str, size: int | None, timeout: float) -> Body:
     """Return the `Body` of `source`, an address or a Path, from byte `start`, or from 0.
 
     It begins at 0 when the server ignores Range, or when the file is no longer the `version` that
     the first bytes came from: look at `Body.start`. `timeout` is how many seconds the line may be
-    silent. Raises RemoteError, also when the file isn't of `size` bytes.
+    silent. Raises RemoteError, also when the file isn't of `size` bytes, where that is known.
     """
     if isinstance(source, Path):
         body = _open_file(source, start)
@@ -100,7 +87,7 @@ def open_at(
     if body.start and version and body.version != version:
         # A server that knows Range but not If-Range would splice two files together.
         body.close()
-        return open_at(source, size=size, timeout=timeout)
+        return open_at(source, 0, "", size, timeout)
     if size is not None and body.total not in (None, size):
         body.close()
         raise RemoteError(f"it offers {body.total:,} bytes instead of {size:,}")
@@ -108,7 +95,7 @@ def open_at(
 
 
 def retry(step, reached, timeout):
-    """Call `step` until it returns, and return its answer.
+    """Call `step` until it returns, and return what it returns.
 
     A RemoteError that allows another try is forgiven as long as `reached()` grows, and `ATTEMPTS`
     times where it doesn't. The pause before the next try, from a twentieth of `timeout` (seconds)

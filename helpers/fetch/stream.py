@@ -8,6 +8,7 @@ goes to the ledger, and a size or version that changes midway is noticed.
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def first(
     if not all(isinstance(source, Path) for source in sources):
         refuse_offline(what, settings)
     need_space(folder, count * BYTES_PER_PICTURE + BYTES_OF_ANNOTATIONS)
-    with _Stream(count, sources, folder, settings.timeout, progress, size) as stream:
+    stream = _Stream(count, sources, folder, settings.timeout, progress, size)
+    with stream.bar:
         return from_any(what, sources, stream.run)
 
 
@@ -91,19 +93,12 @@ class _Stream:
             raise RemoteError("it holds no pictures of PASCAL VOC")
         return self._finish()
 
-    def __enter__(self):
-        """Begin."""
-        return self
-
-    def __exit__(self, *error):
-        """Close the bar."""
-        self.bar.close()
-
     def _attempt(self, source):
         """Read on until everything wanted is here or the archive ends; raise RemoteError."""
         origin = self.state.source, self.state.version
         version = origin[1] if origin[0] == str(source) else ""
-        with open_at(source, self.state.offset, version, self.size, self.timeout) as body:
+        body = open_at(source, self.state.offset, version, self.size, self.timeout)
+        with closing(body):
             self._adopt(source, body)
             begun, before = self.state.offset, self.state.taken
             try:
@@ -167,8 +162,8 @@ class _Stream:
     def _finish(self):
         """Remove what isn't wanted, write the marker and return its content."""
         keep = set(self.state.pictures)
-        for path in (*self.folder.glob("Annotations/*"), *self.folder.glob("JPEGImages/*")):
-            if path.stem not in keep or path.suffix == ".part":
+        for path in [p for p in self.folder.rglob("*") if p.is_file() and p.name != STATE]:
+            if path.stem not in keep or path.suffix == ".part":  # what a killed run left
                 path.unlink()
         write_json(self.folder / MARKER, asdict(self.state))
         (self.folder / STATE).unlink(missing_ok=True)
