@@ -3,10 +3,11 @@
     python bench/app.py                              # one visitor, 17,125 vectors
     python bench/app.py --visitors 10 --precision int8    # and ten at once on a Milvus server
 
-Prints a table and writes build/bench/app.json. The pictures are those of BOOTCAMP_DATASET; the
-index is filled up to 17,125 rows with their vectors, turned a little, so that search and gallery
-have their full work. Times start with the browser's own event and end when the gallery's pictures
-are decoded and in place.
+Prints a table and writes build/bench/app.json. The pictures are those of BOOTCAMP_DATASET, by
+default those of the VOC subset that BOOTCAMP_TEST_VOC names, if it is there. The index is filled
+up to 17,125 rows with their vectors, turned a little, so that search and gallery have their full
+work. Times start with the browser's own event and end when the gallery's pictures are decoded and
+in place. Without Chromium there is nothing to measure, and a sentence says so.
 """
 
 import argparse
@@ -20,13 +21,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import nbformat
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import browser_kit as kit  # noqa: E402
+from conftest import VOC_SUBSET  # noqa: E402
 
 from helpers import dataset, settings  # noqa: E402
 from helpers.dataset.pictures import Picture  # noqa: E402
@@ -34,10 +35,10 @@ from helpers.features import VGG16  # noqa: E402
 from helpers.index import Index  # noqa: E402
 
 CELL = """from helpers import dataset
-from helpers.search.engine import Engine
 from helpers.features import VGG16
 from helpers.index import Index
-from search_app.widget import SearchApp
+from helpers.search import Engine
+from search_app import SearchApp
 data = dataset.load(progress=False)
 extractor = VGG16(precision={precision!r}, pictures=data.pictures, progress=False)
 SearchApp(Engine(extractor, Index(extractor.name), data))"""
@@ -58,6 +59,11 @@ def main():
     parser.add_argument("--visitors", type=int, default=0, help="at once, on a Milvus server")
     parser.add_argument("--precision", default="float32")
     given = parser.parse_args()
+    if not kit.chromium():
+        return print(
+            "bench/app.py: the search page is not measured, because there is no Chromium here. "
+            "Install it (apt-get install chromium) and run this again."
+        )
     result = {"rows": given.rows, "precision": given.precision, "cores": os.cpu_count()}
     result["load_before"] = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder, kit.browser() as context:
@@ -66,7 +72,7 @@ def main():
         if given.visitors:
             with milvus_server(folder) as address:
                 result["at_once"] = at_once(given, context, Path(folder), address)
-    report(result)
+    return report(result)
 
 
 def one_visitor(given, context, folder, uri):
@@ -84,7 +90,7 @@ def one_visitor(given, context, folder, uri):
 
 
 def at_once(given, context, folder, address):
-    """Return what several visitors see who all upload at the same moment, five times."""
+    """Return what several visitors see who upload at the same moment, five times in a row."""
     uri, token = address
     environ, pictures = prepare(given, uri, token)
     with serve(given, folder, environ) as page_address:
@@ -107,8 +113,9 @@ def at_once(given, context, folder, address):
 
 def prepare(given, uri, token):
     """Fill the index up to `rows`; return (environment for Voila, the real pictures)."""
-    here = settings.from_environment()
-    here = replace(here, milvus_uri=uri, milvus_token=token)
+    here = replace(settings.from_environment(), milvus_uri=uri, milvus_token=token)
+    if here.dataset == "auto" and VOC_SUBSET.exists():
+        here = replace(here, dataset=str(VOC_SUBSET))
     data = dataset.load(here, progress=False)
     extractor = VGG16(precision=given.precision, settings=here, pictures=data.pictures)
     vectors = extractor.extract(data.pictures, data.name)
@@ -117,7 +124,7 @@ def prepare(given, uri, token):
         more = given.rows - len(data.pictures)
         index.upsert(*filler(data.pictures, vectors.values, more))
     environ = {"BOOTCAMP_DATA": str(here.data), "BOOTCAMP_DATASET": here.dataset}
-    return environ | {"BENCH_URI": uri, "BENCH_TOKEN": token}, data.pictures
+    return environ | {"MILVUS_URI": uri, "MILVUS_TOKEN": token}, data.pictures
 
 
 def filler(pictures, values, count):
@@ -134,18 +141,8 @@ def filler(pictures, values, count):
 
 def serve(given, folder, environ):
     """Serve the page over the index as it is, without syncing it back to the data set."""
-    text = CELL.format(precision=given.precision)
-    start = "import os\nfrom helpers import settings\n"
-    # pymilvus reads MILVUS_URI too and takes no path there, so the page is told another way.
-    start += "from dataclasses import replace\nhere = replace(settings.from_environment(), "
-    start += "milvus_uri=os.environ['BENCH_URI'], milvus_token=os.environ['BENCH_TOKEN'])\n"
-    text = start + text.replace("Index(extractor.name)", "Index(extractor.name, settings=here)")
-    text = text.replace("dataset.load(", "dataset.load(here, ")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text, id="page")])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, folder / "bench.ipynb")
-    environ = environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}
-    return kit.voila(folder / "bench.ipynb", folder / "voila.log", environ)
+    page = kit.notebook(folder / "bench.ipynb", CELL.format(precision=given.precision))
+    return kit.voila(page, folder / "voila.log", environ | {"TF_CPP_MIN_LOG_LEVEL": "2"})
 
 
 def open_page(context, address):
@@ -166,7 +163,7 @@ def upload(page, path):
 
 
 def slide(page, k):
-    """Move the slider; return the milliseconds until the gallery is drawn anew."""
+    """Move the slider; return the milliseconds until the gallery is redrawn."""
     page.evaluate("() => { begun = Infinity }")
     page.get_by_label("How many").fill(str(k))
     return finish(page)
@@ -179,7 +176,7 @@ def finish(page):
 
 
 def some(pictures, count, seed=1):
-    """Return `count` of the pictures, the same each time."""
+    """Return `count` of the pictures, the same ones each time."""
     return random.Random(seed).choices(pictures, k=count)
 
 

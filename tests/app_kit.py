@@ -11,7 +11,7 @@ from helpers import dataset
 from helpers import settings as _settings
 from helpers.features import VGG16
 from helpers.index import Index
-from helpers.search.engine import Engine
+from helpers.search import Engine
 
 COUNT = 24
 

@@ -1,4 +1,4 @@
-"""A real JupyterLab, Voila and Chromium, for the browser tests and for bench/app.py."""
+"""A real JupyterLab, Voilà and Chromium, for the browser tests and for bench/app.py."""
 
 import contextlib
 import json
@@ -49,7 +49,7 @@ def free_port():
 def serving(command, port, path, log, environ=None, seconds=60):
     """Run a server's `command` in the project's root until `path` answers; yield its address.
 
-    The root matters: the configuration that raises the upload limit lies there.
+    The root matters: the configuration that raises the upload limit is there.
     """
     with Path(log).open("w") as out:
         server = subprocess.Popen(
@@ -82,7 +82,7 @@ def _wait_for(address, server, log, seconds):
 
 
 def voila(notebook, log, environ=None):
-    """Serve `notebook` with Voila, which runs it anew for every visitor."""
+    """Serve `notebook` with Voilà, which runs it again for every visitor."""
     port = free_port()
     command = ["voila", str(notebook), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
     return serving(command, port, "/static/", log, environ)
@@ -97,14 +97,14 @@ def jupyter(folder, log, environ=None, options=(RAISED,)):
         "--ServerApp.port_retries=0", *options,
     ]  # fmt: skip
     own = {
-        "JUPYTERLAB_SETTINGS_DIR": str(_quiet(folder)),  # the dark theme is not for the user
+        "JUPYTERLAB_SETTINGS_DIR": str(_quiet(folder)),  # so that no theme reaches the user's
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
     }
     return serving(command, port, "/api", log, own | (environ or {}))
 
 
 def _quiet(folder):
-    """Return a folder of JupyterLab settings in which it asks nobody about news."""
+    """Return a folder of JupyterLab settings that keep it from asking about news."""
     name = Path("settings") / "@jupyterlab" / "apputils-extension"
     (folder / name).mkdir(parents=True, exist_ok=True)
     settings = json.dumps({"fetchNews": "false", "checkForUpdates": False})
@@ -150,11 +150,11 @@ def visit(context, address, width=1280, height=900):
     page.set_viewport_size({"width": width, "height": height})
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.goto(address, wait_until="commit")  # Voila ends the document when the last cell has run
+    page.goto(address, wait_until="commit")  # Voilà ends the document when the last cell has run
     return page
 
 
 def shoot(page, name, **options):
-    """Keep a screenshot under build/screens, to be looked at; it is never committed."""
+    """Save a screenshot under build/screens, to be looked at; it is never committed."""
     SCREENS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENS / f"{name}.png", **options)

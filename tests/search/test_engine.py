@@ -1,5 +1,6 @@
 """The engine, and the whole way from an archive of real photographs to measured answers."""
 
+import threading
 from dataclasses import replace
 from io import BytesIO
 
@@ -11,8 +12,7 @@ from helpers import dataset
 from helpers.dataset.pictures import PictureError
 from helpers.features import VGG16
 from helpers.index import Index, Labels
-from helpers.search import metrics
-from helpers.search.engine import Engine, open_engine
+from helpers.search import Engine, metrics, open_engine
 
 pytestmark = pytest.mark.weights
 
@@ -43,6 +43,35 @@ def test_a_query_may_be_a_path_its_bytes_an_image_or_an_id(engine):
     assert [hit.id for hit in by_id] == [hit.id for hit in by_path[1:]]
 
 
+def test_a_known_embedding_finds_the_same_without_the_excluded_picture(engine):
+    picture, second = engine.dataset.pictures[3], engine.search(engine.dataset.pictures[3].id)[0].id
+    vector = engine.embed(picture.id)
+    assert engine.embed(vector) is vector
+    np.testing.assert_allclose(vector, engine.embed(picture.path), atol=1e-4)
+    by_id = engine.search(picture.id, k=23)
+    assert len(by_id) == 23  # all but itself
+    assert engine.search(vector, k=23, exclude=picture.id) == by_id
+    everything = [hit.id for hit in engine.search(vector, k=24)]
+    assert everything == [picture.id, *(hit.id for hit in by_id)]
+    assert [hit.id for hit in engine.search(vector, k=3, exclude=second)] == [
+        picture.id, *everything[2:4]
+    ]  # fmt: skip
+
+
+def test_threads_take_turns_at_the_network(engine):
+    done = []
+    with engine.lock:
+        thread = threading.Thread(
+            target=lambda: done.append(engine.embed(engine.dataset.pictures[0].path))
+        )
+        thread.start()
+        thread.join(0.5)
+        engine.embed(engine.dataset.pictures[0].id)  # needs no network, so it needn't wait
+        assert not done
+    thread.join(60)
+    assert len(done) == 1
+
+
 def test_hits_are_the_exact_nearest_in_order(engine):
     ids = [picture.id for picture in engine.dataset.pictures]
     table = np.stack([engine.index.vector(name) for name in ids])
@@ -53,7 +82,7 @@ def test_hits_are_the_exact_nearest_in_order(engine):
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
-def test_filter_and_floor_reach_the_index(engine):
+def test_filter_and_minimum_score_reach_the_index(engine):
     label = engine.dataset.pictures[5].labels[0]
     hits = engine.search(engine.dataset.pictures[0].path, k=24, label_filter=Labels(any=(label,)))
     assert hits
@@ -65,9 +94,9 @@ def ids_of(engine):
     return [picture.id for picture in engine.dataset.pictures]
 
 
-def test_what_is_no_picture_says_so(engine):
+def test_what_is_not_a_picture_says_so(engine):
     with pytest.raises(PictureError):
-        engine.search(b"this is no picture", k=3)
+        engine.search(b"this is not a picture", k=3)
     empty = BytesIO()
     Image.new("RGB", (2, 2)).save(empty, "PNG")
     assert len(engine.search(empty.getvalue(), k=3)) == 3
@@ -89,7 +118,7 @@ def test_real_photographs_all_the_way(voc_subset, shared_settings, tmp_path):
 
 
 def rankings(engine):
-    """Return one boolean row a query: is the i-th best other picture relevant? Asks Milvus."""
+    """Return one boolean row per query: is the i-th best other picture relevant? Asks Milvus."""
     ids = ids_of(engine)
     queries = np.stack([engine.index.vector(name) for name in ids])
     rows = []

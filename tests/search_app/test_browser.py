@@ -1,4 +1,4 @@
-"""The search page in a real Chromium: served by Voila, and in JupyterLab's notebook 04."""
+"""The search page in a real Chromium: served by Voilà, and in JupyterLab's notebook 04."""
 
 import itertools
 import re
@@ -424,7 +424,7 @@ def test_no_source_is_sent_and_no_code_can_be_run(page, voila):
 
 @pytest.fixture(scope="module")
 def pair(room, chromium):
-    """The page over two embeddings, max and avg, in a Voila of its own."""
+    """The page over two embeddings, max and avg, in a Voilà of its own."""
     book = kit.notebook(
         room[0] / "pair.ipynb",
         "from helpers.search import open_engine\nfrom search_app import SearchApp",
