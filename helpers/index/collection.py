@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from helpers.files import read_json, write_json
+from helpers.files import read_json, tree_size, write_json
 from helpers.index import connection, index_types, milvus_lite
 from helpers.index.errors import MilvusError, MissingRowsWarning, translate_error
 from helpers.index.schema import schema
@@ -33,6 +33,7 @@ class Collection:
         """Open the collection, or create it with an index of this type (None: EXACT)."""
         self.uri, self.name, self.dim = uri, name, dim
         self.is_lite = connection.is_lite(uri)
+        self.folder = milvus_lite.folder(uri, name) if self.is_lite else None
         self._described = float("-inf"), None  # when, what
         _check_index_type(index_type, self.is_lite)
         self.client = connection.connect(uri, token)
@@ -205,7 +206,7 @@ class Collection:
         # Workaround (milvus-lite 3.2.2): it searches rows in the log 20 to 80 times as slowly, and
         # flushes them itself only beyond 128 MiB. A few rows may stay, FAISS would warn of so few.
         # Upstream: none known. Test: test_rows_stay_in_the_log_without_a_flush.
-        if not self.is_lite or milvus_lite.log_size(self.uri, self.name) > LOG_FLUSH_BYTES:
+        if not self.is_lite or tree_size(self.folder / "wal") > LOG_FLUSH_BYTES:
             self._call("flush", "flush")
 
     def _wait_for_server(self, progress):
@@ -275,18 +276,15 @@ class Collection:
 
     def drop(self) -> None:
         """Delete the collection with all its rows, and close; opening creates an empty one."""
-        self._drop()
-        self.close()
-
-    def _drop(self):
-        """Delete the collection, acknowledging no rows from then on."""
         self._acknowledge(0)
         self._call("drop", "drop_collection")
+        self.close()
 
     def recreate(self) -> None:
         """Drop the collection and create it again, empty, with an index of the same type."""
         index_type = self.index_type()
-        self._drop()
+        self._acknowledge(0)
+        self._call("drop", "drop_collection")
         self._create(index_type)
         self.missing = 0
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from helpers import settings as _settings
-from helpers.index import connection, index_types, milvus_lite
+from helpers.files import tree_size
+from helpers.index import connection, index_types
 from helpers.index.collection import Collection
 from helpers.index.errors import MilvusError
 from helpers.index.filters import SLOTS, Labels, check_text, expression, labels_of
@@ -201,7 +202,7 @@ class Index(Collection):
             "index": index_types.index_type_of(index),
             "parameters": index.get("params", {}),
             "metric": index["metric_type"],
-            "bytes": milvus_lite.size(self.uri, self.name) if self.is_lite else None,
+            "bytes": tree_size(self.folder) if self.is_lite else None,
             "milvus": connection.call(self.client.get_server_version),
             "uri": self.uri,
         }

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from helpers.files import tree_size, try_lock
+from helpers.files import try_lock
 from helpers.index.errors import MilvusError
 
 _clients = {}  # path of each database that this process holds -> how many clients use it
@@ -135,19 +135,14 @@ def _running():
 # What is in it
 
 
-def size(uri: str, name: str) -> int:
-    """Return the bytes that a collection takes on disk."""
-    return tree_size(_folder(uri, name))
-
-
-def log_size(uri: str, name: str) -> int:
-    """Return the bytes of a collection that are in its log and not yet in a data file."""
-    return tree_size(_folder(uri, name) / "wal")
+def folder(uri: str, name: str) -> Path:
+    """Return the folder of a collection; in its `wal` are the rows that no data file has yet."""
+    return Path(uri) / "collections" / name
 
 
 def delete_index_files(uri: str, name: str) -> int:
     """Delete a collection's index files, which loading builds again, and return how many."""
-    files = list(_folder(uri, name).rglob("*.idx"))
+    files = list(folder(uri, name).rglob("*.idx"))
     for file in files:
         file.unlink()
     return len(files)
@@ -162,8 +157,8 @@ def wait_until_indexed(uri: str, name: str, timeout: float = 120) -> bool:
     # Upstream: none known. Test: test_an_index_is_finished_before_it_is_built.
     end, before = time.monotonic() + timeout, None
     while time.monotonic() < end:
-        data = {file.stem for file in _folder(uri, name).rglob("data/*.parquet")}
-        indexes = _folder(uri, name).rglob("indexes/*.idx")
+        data = {file.stem for file in folder(uri, name).rglob("data/*.parquet")}
+        indexes = folder(uri, name).rglob("indexes/*.idx")
         sizes = {file.name: file.stat().st_size for file in indexes}
         done = data <= {file.split(".")[0] for file in sizes}
         if done and sizes == before:  # and nothing has grown since the last look
@@ -171,8 +166,3 @@ def wait_until_indexed(uri: str, name: str, timeout: float = 120) -> bool:
         before = sizes
         time.sleep(0.05)
     return False
-
-
-def _folder(uri, name):
-    """Return the folder of a collection."""
-    return Path(uri) / "collections" / name

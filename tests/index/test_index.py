@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from index_kit import COLLECTION, NAME, clustered, ids, nearest, some_pictures
 
-from helpers.index import Index, MilvusError, RowError, connection, milvus_lite
+from helpers.index import Index, MilvusError, RowError, connection
 
 
 def test_finds_what_numpy_finds(filled):
@@ -64,11 +64,11 @@ def test_vector_and_row_come_back_as_they_went_in(filled):
 
 
 def test_a_second_sync_writes_nothing(filled):
-    index, here = filled
+    index = filled[0]
     before = index.describe()["bytes"]
     change = index.sync(some_pictures(300), clustered(300), progress=False)
     assert (change.written, change.deleted, change.unchanged) == (0, 0, 300)
-    assert index.describe()["bytes"] == before == milvus_lite.size(here.milvus_uri, COLLECTION)
+    assert index.describe()["bytes"] == before > 0
     assert index.upsert(some_pictures(5), clustered(300)[:5], progress=False).written == 0
 
 

@@ -263,7 +263,9 @@ def test_a_wrong_token_is_called_an_unavailable_server(server, token):
 @pytest.fixture
 def served(there):
     """A client of the server, and 8,000 vectors just flushed into the collection "plain"."""
-    client, values = connection.connect(there.milvus_uri, there.milvus_token), clustered(8000)
+    client = connection.connect(there.milvus_uri, there.milvus_token)
+    values = np.random.default_rng(0).standard_normal((8000, 512), dtype=np.float32)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
     types, schema = connection.pymilvus().DataType, client.create_schema()
     schema.add_field("id", types.INT64, is_primary=True)
     schema.add_field("vector", types.FLOAT_VECTOR, dim=512)
