@@ -13,7 +13,7 @@ import app_kit
 import browser_kit as kit
 import numpy as np
 import pytest
-from conftest import TEST_DATA, require
+from needs import TEST_DATA, require
 from PIL import Image
 from vgg_kit import real
 
