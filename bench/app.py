@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import browser_kit as kit  # noqa: E402
-from conftest import VOC_SUBSET  # noqa: E402
+from needs import VOC_SUBSET  # noqa: E402
 
 from helpers import dataset, settings  # noqa: E402
 from helpers.dataset.pictures import Picture  # noqa: E402

@@ -4,7 +4,7 @@ import copy
 import functools
 from dataclasses import replace
 
-from conftest import VOC_SUBSET, require
+from needs import VOC_SUBSET, require
 from vgg_kit import real
 
 from helpers import dataset

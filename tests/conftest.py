@@ -1,24 +1,11 @@
-"""What several test files share: the real weights, the real photographs, and loud skips."""
+"""What several test files share: settings of their own, the real weights, the real photographs."""
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from needs import TEST_DATA, VOC_SUBSET, require
 
 from helpers import settings as _settings
-
-VOC_SUBSET = Path(
-    os.environ.get("BOOTCAMP_TEST_VOC")
-    or _settings.ROOT.parent / "shared" / "voc" / "voc2012-subset.tar"
-)
-TEST_DATA = _settings.ROOT / "build" / "test-data"
-
-
-def require(present, reason):
-    """Skip the test when something is absent; under CI, which installs it, fail instead."""
-    if not present:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"ABSENT: {reason}")
 
 
 @pytest.fixture

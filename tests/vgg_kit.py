@@ -5,7 +5,7 @@ import io
 import zipfile
 
 import numpy as np
-from conftest import require
+from needs import require
 
 from helpers.features import weights
 
