@@ -189,8 +189,8 @@ def summary(rounds, values, some):
         "peak_rss_mb_of": peaks,
         "query_p50_ms": rounded({way: median(way, "query_p50_ms") for way in PRECISIONS}, 1),
         "minutes_for_voc": rounded({way: VOC / rate[way] / 60 for way in WAYS}, 1),
-        "chosen_by_auto": choose(VOC, setting)[0],
-        "chosen_by_auto_because": choose(VOC, setting)[1],
+        "chosen_by_auto": choose(setting, VOC)[0],
+        "chosen_by_auto_because": choose(setting, VOC)[1],
     }
 
 

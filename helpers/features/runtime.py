@@ -43,7 +43,7 @@ class PrecisionError(PlainError, ValueError):
     """A precision that doesn't exist, or one that lacks what it needs."""
 
 
-def choose(pictures=1, setting="auto", flags=None, cores=None, gpu=None) -> tuple[str, str]:
+def choose(setting, pictures=1, flags=None, cores=None, gpu=None) -> tuple[str, str]:
     """Return `(precision, sentence)`: the fastest for that many pictures here, and why.
 
     `setting` (BOOTCAMP_PRECISION) decides unless it is "auto". The processor's set of flags, its
@@ -61,9 +61,10 @@ def choose(pictures=1, setting="auto", flags=None, cores=None, gpu=None) -> tupl
         seconds["int8"] += CALIBRATION_SECONDS
     slow, best = seconds["float32"], min(seconds, key=seconds.get)
     if slow <= AUTO_FLOAT32_SECONDS or best == "float32":
+        some = "a picture takes" if pictures == 1 else f"{pictures:,} pictures take"
         return "float32", (
-            f"Precision: float32, because {pictures:,} pictures take about {_duration(slow)} in "
-            "it here and nothing else is worth it."
+            f"Precision: float32, because {some} about {_duration(slow)} in it here and nothing "
+            "else is worth it."
         )
     return best, (
         f"Precision: {best}, because this processor has {fast[best][0]} and {pictures:,} pictures "

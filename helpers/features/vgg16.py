@@ -76,7 +76,7 @@ class VGG16:
         self.pooling, self.size = pooling, size
         self.settings = settings or _settings.from_environment()
         if precision == "auto":
-            precision, why = runtime.choose(len(pictures or ()), self.settings.precision)
+            precision, why = runtime.choose(self.settings.precision, len(pictures or ()) or 1)
             print(why)
         self.precision = runtime.check(precision)
         self.network = self.calibration = None
@@ -147,7 +147,7 @@ class VGG16:
         Vectors on disk were made with the stored one; only where it's gone is there a choice.
         """
         path = int8.model_path(stored, self.settings)
-        if not path.exists():
+        if not (stored and path.exists()):
             if self.network:
                 return
             loaded = [load_pixels(one, self.size) for one in int8.calibration_sample(pictures)]

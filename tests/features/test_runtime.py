@@ -65,17 +65,22 @@ ZEN = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16"}
     ],
 )
 def test_auto_chooses_by_processor_and_number_of_pictures(flags, pictures, gpu, wanted):
-    name, why = choose(pictures, flags=flags, cores=2, gpu=gpu)
+    name, why = choose("auto", pictures, flags, cores=2, gpu=gpu)
     assert name == wanted
     assert why.startswith(f"Precision: {wanted}, because ")
 
 
+def test_auto_without_a_number_of_pictures_is_about_one():
+    assert "because a picture takes about 0 s" in choose("auto", 1, ZEN, cores=2, gpu=False)[1]
+    assert choose("auto", flags=ZEN, cores=2, gpu=False)[0] == "float32"
+
+
 def test_the_setting_overrules_the_choice():
-    found, why = choose(10, "int8", flags=ZEN, cores=2, gpu=False)
+    found, why = choose("int8", 10, ZEN, cores=2, gpu=False)
     assert found == "int8"
     assert "BOOTCAMP_PRECISION" in why
     with pytest.raises(PrecisionError, match=r"no precision 'int4'.*float32, bfloat16, int8, auto"):
-        choose(10, "int4", flags=ZEN, cores=2, gpu=False)
+        choose("int4", 10, ZEN, cores=2, gpu=False)
 
 
 def test_the_batch_fits_the_memory():

@@ -82,6 +82,7 @@ def test_a_file_cut_short_loses_its_end_and_nothing_else(tmp_path, three, file):
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         assert [store.done(p) for p in three] == [True, True, False]
         assert holds(store, ["a", "b"])
+    assert json.loads((tmp_path / "s" / "manifest.json").read_text())["count"] == 2
 
 
 @pytest.mark.parametrize("key", PROVENANCE)

@@ -16,6 +16,7 @@ from helpers.features import (
     VGG16,
     ExtractionInterrupted,
     FeaturesError,
+    int8,
     load_vectors,
     prefetch,
 )
@@ -27,17 +28,28 @@ SMALL = 64
 """Side in pixels for the tests that are about bookkeeping: twelve times faster than 224."""
 
 
-def test_prefetch_keeps_the_order_and_its_window():
-    begun = []
+class Numbers:
+    """The numbers below 101, remembering how far they were read."""
 
+    read = 0
+
+    def __len__(self):
+        return 101
+
+    def __getitem__(self, part):
+        self.read = part.stop
+        return range(101)[part]
+
+
+def test_prefetch_keeps_the_order_and_its_window():
     def work(number):
-        begun.append(number)
         time.sleep(random.random() / 200)
         return number
 
-    batches = prefetch.prefetch(work, range(101), 4)
+    numbers = Numbers()
+    batches = prefetch.prefetch(work, numbers, 4)
     first = [next(batches) for _ in range(5)]
-    assert max(begun) < 20 + 2 * 4, "more was read than two batches ahead"
+    assert numbers.read == 20 + 2 * 4, "more or less was read than two batches ahead"
     rest = list(batches)
     assert list(chain(*first, *rest)) == list(range(101))
     assert {len(batch) for batch in first + rest[:-1]} == {4}
@@ -167,6 +179,23 @@ def test_the_name_says_how(extractor):
     assert made.name == "vgg16-conv5-rmac-224-int8"
     with pytest.raises(PrecisionError, match="hasn't learned its ranges yet"):
         made.embed(jpeg(picture_of_noise()))
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_int8_learns_its_ranges_once_per_data_set(extractor, folder, monkeypatch):
+    made = VGG16(precision="int8", size=SMALL, settings=extractor.settings, progress=False)
+    first = made.extract(folder[:20], "d", progress=False)
+    assert np.sum(first.values * extractor.extract(folder[:20], "d", False).values, 1).min() > 0.98
+    other = VGG16(
+        precision="int8", size=SMALL, settings=made.settings, pictures=folder[20:], progress=False
+    )
+    assert other.calibration != made.calibration
+    monkeypatch.setattr(int8, "_convert", Forbidden(0))
+    for later in (other, VGG16(precision="int8", size=SMALL, settings=made.settings)):
+        second = later.extract(folder[:20], "d", progress=False)
+        assert np.array_equal(first.values, second.values)
+        assert np.array_equal(made.embed(folder[30].path), later.embed(folder[30].path))
 
 
 def test_what_there_is_not_is_refused_in_a_sentence(here):

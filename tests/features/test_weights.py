@@ -94,8 +94,9 @@ def test_a_damaged_copy_of_ours_is_refused_and_replaced(here, tmp_path):
 def test_keras_download(online, tmp_path, monkeypatch):
     with Server(keras_file(RIGHT, tmp_path / "a.h5").read_bytes()) as server:
         monkeypatch.setattr(weights, "KERAS_URL", server.url)
-        fetch(online)
-        fetch(online)
+        path = fetch(online)
+        before = path.stat()
+        assert fetch(online).stat() == before, "the second call writes nothing"
     assert kept(online) == raw(RIGHT)
     assert len(server.requests) == 1, "the second call needs no network"
     assert [path.name for path in (online.data / "weights").iterdir()] == [FILE]
