@@ -36,10 +36,10 @@ def durable_replace(part, path):
     _sync_folder(path.parent)
 
 
-def write_json(path, content):
+def write_json(path, content, indent=None):
     """Write `content` as JSON to `path`, atomically and durably."""
     with atomic_write(path, durable=True) as file:
-        file.write(json.dumps(content).encode())
+        file.write(json.dumps(content, indent=indent).encode())
 
 
 def read_json(path):

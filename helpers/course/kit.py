@@ -26,31 +26,7 @@ from helpers.settings import Settings
 
 LOCK = _settings.ROOT / "requirements.lock"
 WHEELS_BYTES = 1_200 << 20
-
-NOTE = """\
-Workshop kit for the reverse image search bootcamp
-==================================================
-
-Made on {system}, Python {python}: the wheels fit only that system and that Python.
-
-What is in it
-  wheels/     every package of requirements.lock
-  weights/    VGG16's ImageNet weights (K. Simonyan, A. Zisserman; CC BY 4.0)
-  voc/        PASCAL VOC 2012: {voc}
-              (Flickr pictures, under the terms of the VOC challenge: do not publish them)
-  SHA256SUMS  each file's digest; `sha256sum --check SHA256SUMS` checks them all
-
-How to use it, in the bootcamp's own folder (copy that too), with KIT for this folder
-  python3 -m venv .venv
-  .venv/bin/python -m pip install --no-index --find-links KIT/wheels \\
-      --require-hashes -r requirements.lock
-  .venv/bin/python -m pip install --no-index --no-deps --no-build-isolation -e .
-  BOOTCAMP_KIT=KIT .venv/bin/jupyter lab --config=jupyter_server_config.json notebooks
-
-On Windows write .venv\\Scripts instead of .venv/bin, and run `set BOOTCAMP_KIT=KIT` first.
-With BOOTCAMP_KIT set, no connection is opened for data. A file that was damaged on the way is
-refused by name: copy it again.
-"""
+NOTE = Path(__file__).with_name("kit_note.txt")
 
 
 def build(
@@ -71,7 +47,8 @@ def build(
         shutil.copyfileobj(source, to)
     gather_wheels(out / "wheels")
     system = f"{platform.system()} {platform.machine()}"
-    note = NOTE.format(system=system, python=platform.python_version(), voc=what)
+    note = NOTE.read_text(encoding="utf-8")
+    note = note.format(system=system, python=platform.python_version(), voc=what)
     (out / "README.txt").write_text(note, encoding="utf-8")
     write_sums(out, progress)
     return out

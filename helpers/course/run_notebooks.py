@@ -98,7 +98,7 @@ def main(arguments=None):
         if storing:
             save(notebook, path)
     facts["seconds"] = seconds
-    write_json(BUILD / "summary.json", facts)
+    write_json(BUILD / "summary.json", facts, indent=2)
     print(json.dumps(facts, indent=2))
     return 0
 
