@@ -1,10 +1,10 @@
-"""How fast and how right is a search? Milvus Lite, a real server, and what they are up against.
+"""How fast and how accurate is a search? Milvus Lite and a real server, beside numpy and FAISS.
 
-    python bench/search.py                  # 17,125 vectors of 512, about ten minutes
+    python bench/search.py                  # 17,125 vectors of 512 numbers, about ten minutes
     python bench/search.py --rows 2000 --no-server
 
-Prints one table, writes build/bench/search.json. The vectors are unit vectors in clusters of uneven
-size, as real features are; the queries lie in the same clusters, but are not among the vectors.
+Prints one table and writes build/bench/search.json. The vectors are unit vectors in clusters of
+uneven size, as real features are; the queries are from the same clusters, but not among them.
 """
 
 import argparse
@@ -25,22 +25,18 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from helpers import settings  # noqa: E402
 from helpers.dataset.pictures import Picture  # noqa: E402
-from helpers.index import (  # noqa: E402
-    Index,
-    Labels,
-    milvus_lite,
-)
-from helpers.index.schema import rows  # noqa: E402
+from helpers.index import Index, Labels  # noqa: E402
+from helpers.index.schema import rows_by_id  # noqa: E402
 from helpers.search.metrics import recall_at_k  # noqa: E402
 
 NAME, K, MARK = "bench", 10, "car"
-LITE_KINDS = ("EXACT", "FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW")
-SERVER_KINDS = (*LITE_KINDS, "SCANN")
+LITE_TYPES = ("EXACT", "FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW")
+SERVER_TYPES = (*LITE_TYPES, "SCANN")
 COLUMNS = {
     "system": "",
     "p50": "p50 ms",
     "p99": "p99 ms",
-    "rate": "1/s in batches of 100",
+    "rate": "queries/s in batches of 100",
     "recall": "recall@10",
     "filtered_p50": "filtered p50 ms",
     "filtered_recall": "filtered recall@10",
@@ -63,7 +59,7 @@ class Task:
     """The vectors, the queries and the right answers, with and without the filter."""
 
     def __init__(self, count, queries):
-        """Draw `count` vectors and so many queries, and find the right answers with numpy."""
+        """Draw `count` vectors and `queries` queries, and find the right answers with numpy."""
         random = np.random.default_rng(0)
         centres = random.standard_normal((60, 512), dtype=np.float32)
         self.values = clustered(count, random, centres)
@@ -83,7 +79,7 @@ class Task:
 
 
 def timed(call):
-    """Return what `call` returns, and the seconds that it took."""
+    """Return what `call` returns, and how many seconds it took."""
     start = time.perf_counter()
     answer = call()
     return answer, time.perf_counter() - start
@@ -106,7 +102,7 @@ def measure(system, task, search, batch, filtered=None, singles=None):
 
 
 def one_by_one(search, queries):
-    """Return the answers to the queries and the seconds that each took, after one to warm up."""
+    """Return the answers to the queries, and how many seconds each took, after one to warm up."""
     search(queries[0])
     pairs = [timed(lambda query=query: search(query)) for query in queries]
     return [answer for answer, _ in pairs], [seconds for _, seconds in pairs]
@@ -157,7 +153,7 @@ def against_numpy(task, folder):
 
 
 def against_faiss(task):
-    """Measure FAISS called directly, exact and HNSW, with as many threads as it likes."""
+    """Measure FAISS called directly, exact and HNSW, with its default number of threads."""
     if importlib.util.find_spec("faiss") is None:
         print("ABSENT: faiss-cpu, the reference; install it with: pip install faiss-cpu")
         return []
@@ -177,32 +173,45 @@ def against_faiss(task):
     return lines
 
 
-def against_milvus(name, task, here, kinds, pid="self"):
-    """Measure Milvus at `here`: unflushed (Lite only), then with each kind of index."""
-    lines, label_filter = [], Labels(any=MARK)
-    ids = lambda hits: [hit.id for hit in hits]  # noqa: E731
+def against_milvus(name, task, here, index_types, pid="self"):
+    """Measure Milvus at `here`: before a flush (Lite only), then with each type of index."""
     with Index(NAME, here) as index:
-        if pid == "self":
-            index._collection.write(list(rows(task.pictures, task.values, 512).values()))
-            lines.append(measure(f"{name}, before flush", task, lambda q: ids(index.search(q, K)),
-                                 lambda qs: index.search_many(qs, K), singles=10))  # fmt: skip
-            index.drop()
+        lines = [before_flush(f"{name}, before flush", task, index)] if index.is_lite else []
+        index.drop()
     with Index(NAME, here) as index:
         load = timed(lambda: index.sync(task.pictures, task.values, progress=False))[1]
-        for index_type in kinds:
-            build = timed(lambda index_type=index_type: index._collection.build(index_type))[1]
-            line = measure(f"{name}, {index_type}", task, lambda q: ids(index.search(q, K)),
-                           lambda qs: index.search_many(qs, K),
-                           lambda q: ids(index.search(q, K, label_filter)))  # fmt: skip
-            size = milvus_lite.size(here.milvus_uri, NAME) / 1e6 if pid == "self" else None
-            line |= {"build": build, "megabytes": size, "memory": memory(pid)}
-            lines.append(line | ({"load": load} if index_type == kinds[0] else {}))
+        for index_type in index_types:
+            build = timed(lambda index_type=index_type: index.rebuild(index_type))[1]
+            line = against_index(f"{name}, {index_type}", task, index)
+            size = index.describe()["bytes"]
+            line |= {"build": build, "megabytes": size and size / 1e6, "memory": memory(pid)}
+            lines.append(line | ({"load": load} if index_type == index_types[0] else {}))
         index.drop()
     return lines
 
 
+def before_flush(system, task, index):
+    """Measure searches in rows that are still in Milvus Lite's log."""
+    index.upsert_rows(list(rows_by_id(task.pictures, task.values, 512).values()))
+    return measure(system, task, lambda query: ids(index.search(query, K)),
+                   lambda queries: index.search_many(queries, K), singles=10)  # fmt: skip
+
+
+def against_index(system, task, index):
+    """Measure one index as it is now, without and with a filter."""
+    label_filter = Labels(any=MARK)
+    return measure(system, task, lambda query: ids(index.search(query, K)),
+                   lambda queries: index.search_many(queries, K),
+                   lambda query: ids(index.search(query, K, label_filter)))  # fmt: skip
+
+
+def ids(hits):
+    """Return the ids of the hits."""
+    return [hit.id for hit in hits]
+
+
 def against_server(task, here, folder):
-    """Measure a real server, where its wheel is here."""
+    """Measure a real server, if its wheel is installed."""
     if importlib.util.find_spec("milvus") is None:
         print("ABSENT: the real Milvus server; install it with: pip install milvus==2.3.5")
         return []
@@ -212,13 +221,13 @@ def against_server(task, here, folder):
     try:
         here = replace(here, milvus_uri=server.uri, milvus_token=server.token)
         pid = server.process.server_proc.pid
-        return against_milvus("server", task, here, SERVER_KINDS, pid)
+        return against_milvus("server", task, here, SERVER_TYPES, pid)
     finally:
         server.stop()
 
 
 def end_to_end(task, here):
-    """Return p50 and p99 in ms from a picture's bytes to its hits, with the fastest precision."""
+    """Return p50 and p99 in ms from a picture's bytes to its hits, with the int8 network."""
     try:
         from helpers import dataset
         from helpers.features import VGG16
@@ -239,7 +248,7 @@ def end_to_end(task, here):
 
 
 def main():
-    """Run everything and write the result."""
+    """Run everything, print the table and write the result."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rows", type=int, default=17_125)
     options.add_argument("--queries", type=int, default=200)
@@ -250,7 +259,7 @@ def main():
     try:
         task = Task(options.rows, options.queries)
         lines = [against_numpy(task, folder), *against_faiss(task)]
-        lines += against_milvus("Lite", task, here, LITE_KINDS)
+        lines += against_milvus("Lite", task, here, LITE_TYPES)
         if not options.no_server:
             lines += against_server(task, here, folder)
         whole = end_to_end(task, here)
