@@ -1,4 +1,4 @@
-"""A real HTTP server that serves one file and can go wrong in every way the net does.
+"""A real HTTP server that serves one file and can go wrong in every way the web can.
 
 `Server(content, faults)` answers request after request with the next of `faults`, then honestly.
 A fault is a function of the request's handler; those below are the ones that we met or feared.
@@ -34,7 +34,7 @@ class Server(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request, client_address):
-        """A client that hangs up is no news."""
+        """A client that hangs up is nothing to report."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         next(self.server.faults, honest)(self)
 
     def log_message(self, *_):
-        """Keep quiet."""
+        """Log nothing."""
 
     @property
     def start(self):
@@ -127,7 +127,7 @@ def ignore_range(handler, cut=None):
 
 
 def change(content, then=honest):
-    """From now on it is another file: `content`, with another ETag."""
+    """From now on it is a different file: `content`, with another ETag."""
 
     def fault(handler):
         handler.server.content, handler.server.etag = content, '"second"'
@@ -137,12 +137,12 @@ def change(content, then=honest):
 
 
 def ignore_if_range(handler):
-    """Send the part that was asked for although the file is another one since."""
+    """Send the part that was asked for although the file has changed since."""
     honest(handler, check=False)
 
 
 def other_part(handler):
-    """Answer 206 with another part than was asked for."""
+    """Answer 206 with a different part than was asked for."""
     content, tag = handler.server.content, handler.server.etag
     part = f"bytes 0-{len(content) - 1}/{len(content)}"
     handler.head(206, len(content), ETag=tag, Content_Range=part)

@@ -1,7 +1,7 @@
 """PASCAL VOC 2012: all of it or its first N pictures, from here, the web or a workshop kit."""
 
 import math
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from helpers.dataset.pictures import Selection
 from helpers.fetch import archive, stream
@@ -111,7 +111,7 @@ def _stream_first(count, settings, progress):
     return f"streamed, {megabytes(done['taken'])}{total}"
 
 
-def _archive_path(settings) -> Path:
+def _archive_path(settings):
     """Return where the whole archive is kept until it is unpacked."""
     return settings.data / "downloads" / settings.voc_release.file
 

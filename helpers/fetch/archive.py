@@ -111,15 +111,12 @@ def save(member: Member, target: Path) -> None:
     try:
         with atomic_write(target) as file:
             shutil.copyfileobj(member.file, file)
-    except DAMAGE as error:
-        text = f"The archive's {member.path} is damaged ({error}). Fetch the archive again."
-        raise ArchiveError(text) from error
-    except OSError as error:
-        if error.errno not in BAD_NAME:
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in BAD_NAME:
             raise
         raise ArchiveError(
-            f"The archive's {str(member.path)!r} can't be written under that name "
-            f"({error.strerror}). Rename it and pack the pictures again."
+            f"The archive's {str(member.path)!r} can't be unpacked ({error}). Fetch the archive "
+            "again; if that doesn't help, give the file a plainer name and pack it again."
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from helpers.errors import PlainError
-from helpers.fetch.remote import RemoteError, open_at, retry
+from helpers.fetch.remote import RemoteError, open_at
 from helpers.files import durable_replace, read_json, write_json
 from helpers.settings import Settings
 
 MARGIN = 50 << 20
 """Bytes that must stay free on the disk beyond what is fetched."""
+
+ATTEMPTS = 3
 
 
 class DownloadError(PlainError, RuntimeError):
@@ -47,20 +50,31 @@ def fetch(
         return job.path
     refuse_offline(job.path.name, settings)
     need_space(job.path.parent, (size or 0) - job.have())
-    return from_any(job.path.name, urls, job.run)
+    job.path.parent.mkdir(parents=True, exist_ok=True)
+    return from_any(job.path.name, urls, job.run, job.reached, settings)
 
 
-def from_any(what: str, sources: Sequence, attempt: Callable[[Any], Any]) -> Any:
-    """Return `attempt(source)` of the first source that raises no RemoteError.
+def from_any(
+    what: str, sources: Sequence, attempt: Callable, reached: Callable, settings: Settings
+) -> Any:
+    """Return `attempt(source)` of the first source that succeeds; it raises RemoteError if not.
 
-    Raises DownloadError, with a table of (address, reason), when all of them do.
+    A fault that may pass is forgiven as long as `reached()` grows, and `ATTEMPTS` times where it
+    doesn't, with a pause that doubles. Raises DownloadError, with a table of (address, reason).
     """
     tried = []
     for source in sources:
-        try:
-            return attempt(source)
-        except RemoteError as error:
-            tried.append((str(source), str(error)))
+        best, failures = reached(), 0
+        while True:
+            try:
+                return attempt(source)
+            except RemoteError as error:
+                failures = 0 if reached() > best else failures + 1
+                best, reason = max(best, reached()), str(error)
+                if not error.again or failures == ATTEMPTS:
+                    break
+            time.sleep(settings.timeout / 20 * 2**failures)
+        tried.append((str(source), reason))
     width = max((len(source) for source, _ in tried), default=0)
     rows = "\n".join(f"  {source:<{width}}  {reason}" for source, reason in tried)
     raise DownloadError(
@@ -137,35 +151,37 @@ class _Download:
         """Name the part and its note."""
         self.part = self.path.with_name(self.path.name + ".part")
         self.note = self.path.with_name(self.path.name + ".part.json")
+        self.doubted = set()
 
     def have(self):
         """Return how many bytes are here."""
         return self.part.stat().st_size if self.part.exists() else 0
 
+    def reached(self):
+        """Return what grows as the download gets on."""
+        return len(self.doubted), self.have()
+
     def run(self, url):
         """Return the path, with its bytes from `url`; raise RemoteError if they are wrong."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(2):
-            self.pieces = False
-            retry(lambda: self._receive(url), self.have, self.timeout)
-            wrong = _wrong_digest(self.part, self.digests, self.progress)
-            if not wrong:
-                durable_replace(self.part, self.path)
-                self.note.unlink(missing_ok=True)
-                return self.path
+        self._receive(url)
+        wrong = _wrong_digest(self.part, self.digests, self.progress)
+        if wrong:
             self._forget()
-            if not self.pieces:  # else perhaps of different files: once more from 0
-                break
-        raise RemoteError(f"its bytes are not the right ones ({wrong} differs)")
+            again = self.pieces and url not in self.doubted  # perhaps pieces of different files
+            self.doubted.add(url)
+            raise RemoteError(f"its bytes are not the right ones ({wrong} differs)", again)
+        durable_replace(self.part, self.path)
+        self.note.unlink(missing_ok=True)
+        return self.path
 
     def _receive(self, url):
         """Append to the part what `url` gives from there on."""
         start, version = self._resume_point(url)
+        self.pieces = start > 0
         if start == self.size:
-            self.pieces = True
             return
         with closing(open_at(url, start, version, self.size, self.timeout)) as body:
-            self.pieces |= body.start > 0
+            self.pieces = body.start > 0
             write_json(self.note, {"url": url, "version": body.version})
             self._append(body)
         if self.size not in (None, self.have()):

@@ -4,13 +4,11 @@ The web's rules are those of RFC 9110, sections 14 (Range requests) and 13.1.5 (
 """
 
 import re
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 CHUNK = 1 << 16
-ATTEMPTS = 3
 AGENT = "reverse-image-search-bootcamp"
 
 # How an exception of requests, urllib3, http.client, ssl or socket reads; what it means in plain
@@ -48,15 +46,18 @@ class Body:
     start: int
     total: int | None
     version: str
-    receive: Callable[[int], bytes]
-    close: Callable[[], None]
+    raw: BinaryIO
+    timeout: float
     taken: int = 0
     rest: bytes = b""
 
     def read(self, count: int) -> bytes:
         """Return 1 to `count` bytes, none at the end; raise RemoteError when the line breaks."""
         if not self.rest:
-            self.rest = self.receive(CHUNK)
+            try:
+                self.rest = self.raw.read1(CHUNK)
+            except Exception as error:  # urllib3, http.client, ssl and socket have their own
+                raise _broken(error, self.timeout) from error
             self.taken += len(self.rest)
         if not self.rest and self.total is not None and self.start + self.taken < self.total:
             reason = f"the connection ended {self.total - self.start - self.taken:,} bytes early"
@@ -72,6 +73,10 @@ class Body:
                 raise RemoteError("it ended before the part that is still missing")
             count -= len(part)
 
+    def close(self) -> None:
+        """End the connection or close the file."""
+        self.raw.close()
+
 
 def open_at(source: str | Path, start: int, version: str, size: int | None, timeout: float) -> Body:
     """Return the `Body` of `source`, an address or a Path, from byte `start`, or from 0.
@@ -81,7 +86,7 @@ def open_at(source: str | Path, start: int, version: str, size: int | None, time
     silent. Raises RemoteError, also when the file isn't of `size` bytes, where that is known.
     """
     if isinstance(source, Path):
-        body = _open_file(source, start)
+        body = _open_file(source, start, timeout)
     else:
         body = _open_address(source, start, version, timeout)
     if body.start and version and body.version != version:
@@ -94,26 +99,7 @@ def open_at(source: str | Path, start: int, version: str, size: int | None, time
     return body
 
 
-def retry(step, reached, timeout):
-    """Call `step` until it returns, and return what it returns.
-
-    A RemoteError that allows another try is forgiven as long as `reached()` grows, and `ATTEMPTS`
-    times where it doesn't. The pause before the next try, from a twentieth of `timeout` (seconds)
-    up, doubles each time.
-    """
-    best, failures = reached(), 0
-    while True:
-        try:
-            return step()
-        except RemoteError as error:
-            failures = 0 if reached() > best else failures + 1
-            best = max(best, reached())
-            if not error.again or failures == ATTEMPTS:
-                raise
-            time.sleep(timeout / 20 * 2**failures)
-
-
-def _open_file(path, start):
+def _open_file(path, start, timeout):
     """Return the Body of a file on this machine."""
     try:
         file = path.open("rb")
@@ -122,7 +108,7 @@ def _open_file(path, start):
     except OSError as error:
         raise RemoteError(f"it can't be read: {error.strerror}") from error
     version = f"{status.st_size}-{status.st_mtime_ns}"
-    return Body(start, status.st_size, version, file.read, file.close)
+    return Body(start, status.st_size, version, file, timeout)
 
 
 def _open_address(url, start, version, timeout):
@@ -147,7 +133,7 @@ def _open_address(url, start, version, timeout):
     except RemoteError:
         answer.close()
         raise
-    return Body(first, total, _version(answer), _receiver(answer, timeout), answer.close)
+    return Body(first, total, _version(answer), answer.raw, timeout)
 
 
 def _range(answer, start):
@@ -172,18 +158,6 @@ def _version(answer):
     """Return what If-Range may carry: a strong ETag, else the date of the last change, else ""."""
     tag = answer.headers.get("ETag", "")
     return tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
-
-
-def _receiver(answer, timeout):
-    """Return a function that gives the next bytes of `answer` as they come."""
-
-    def receive(count):
-        try:
-            return answer.raw.read1(count, decode_content=False)
-        except Exception as error:  # urllib3, http.client, ssl and socket each have their own
-            raise _broken(error, timeout) from error
-
-    return receive
 
 
 def _broken(error, timeout):

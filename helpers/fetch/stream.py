@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from helpers.fetch.archive import MARKER, ArchiveError, members, save
 from helpers.fetch.download import DownloadError, from_any, megabytes, need_space, refuse_offline
-from helpers.fetch.remote import RemoteError, open_at, retry
+from helpers.fetch.remote import RemoteError, open_at
 from helpers.files import read_json, write_json
 from helpers.settings import Settings
 
@@ -43,14 +43,15 @@ def first(
     last whole member on. Raises DownloadError.
     """
     what, folder = f"The first {count:,} pictures of PASCAL VOC", Path(folder)
-    if not (folder / STATE).exists() and folder.is_dir() and any(folder.iterdir()):
+    strangers = [path for path in folder.glob("*") if path.suffix != ".part"]
+    if strangers and not (folder / STATE).exists():
         raise DownloadError(f"{folder} holds other files. Stream into an empty folder.")
     if not all(isinstance(source, Path) for source in sources):
         refuse_offline(what, settings)
     need_space(folder, count * BYTES_PER_PICTURE + BYTES_OF_ANNOTATIONS)
     stream = _Stream(count, sources, folder, settings.timeout, progress, size)
     with stream.bar:
-        return from_any(what, sources, stream.run)
+        return from_any(what, sources, stream.run, lambda: stream.state.offset, settings)
 
 
 @dataclass
@@ -72,7 +73,7 @@ class _Stream:
         """Take up what an earlier run left in `folder`."""
         self.count, self.sources, self.folder = count, [str(source) for source in sources], folder
         self.timeout, self.size = timeout, size
-        self.state = _read_state(folder)
+        self.state = _State(**read_json(folder / STATE))
         self.missing = {p for p in self.state.pictures if not self._annotation(p).exists()}
         self.bar = tqdm(
             desc="streaming VOC",
@@ -87,13 +88,13 @@ class _Stream:
     def run(self, source):
         """Read `source` from where the last attempt stopped; return the marker's content."""
         if not self._complete():
-            retry(lambda: self._attempt(source), lambda: self.state.offset, self.timeout)
+            self._read_on(source)
         if not self.state.pictures:
             self._forget()
             raise RemoteError("it holds no pictures of PASCAL VOC")
         return self._finish()
 
-    def _attempt(self, source):
+    def _read_on(self, source):
         """Read on until everything wanted is here or the archive ends; raise RemoteError."""
         origin = self.state.source, self.state.version
         version = origin[1] if origin[0] == str(source) else ""
@@ -186,11 +187,3 @@ class _Stream:
         write_json(self.folder / STATE, asdict(self.state))
         self.saved = time.monotonic()
         self.bar.set_postfix_str(megabytes(self.state.taken), refresh=False)
-
-
-def _read_state(folder):
-    """Return the _State that an earlier run left in `folder`, or a fresh one."""
-    try:
-        return _State(**read_json(folder / STATE))
-    except TypeError:
-        return _State()

@@ -110,7 +110,7 @@ def test_the_disk_must_hold_archive_and_pictures(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("asked", ["voc", "voc:5"])
-def test_a_disk_that_fills_up_is_told_in_plain_words(tmp_path, monkeypatch, asked):
+def test_a_disk_that_fills_up_is_reported_in_plain_words(tmp_path, monkeypatch, asked):
     def copy(source, target):
         with open("/dev/full", "wb", buffering=0) as full:
             full.write(source.read())
@@ -135,7 +135,7 @@ def test_the_first_n_are_streamed_once(tmp_path):
         assert len(server.requests) == 1
 
 
-def test_a_larger_set_that_is_here_spares_the_network(tmp_path, no_network):
+def test_a_larger_set_that_is_here_saves_the_download(tmp_path, no_network):
     members = tiny_voc.files(COUNT)
     random.Random(5).shuffle(members)
     tar = tmp_path / "kit" / "voc" / "voc-20.tar"
@@ -150,7 +150,7 @@ def test_a_larger_set_that_is_here_spares_the_network(tmp_path, no_network):
 
 
 @pytest.mark.parametrize("asked", ["voc:0", "voc:", "voc:-3", "voc:many", "voc:1e3", "voc:9999999"])
-def test_a_wrong_number_is_told(tmp_path, asked):
+def test_a_wrong_number_is_reported(tmp_path, asked):
     with pytest.raises(DatasetError, match="write a number"):
         load(settings(tmp_path, asked))
 
@@ -172,7 +172,7 @@ def test_auto_streams_where_it_can_and_takes_what_is_here_after_that(tmp_path):
     assert load(settings(tmp_path, "auto")).name == "voc"
 
 
-def test_auto_draws_on_the_sample_when_no_address_works_and_shows_one_table(tmp_path, capsys):
+def test_auto_falls_back_on_the_sample_when_no_address_works_and_shows_one_table(tmp_path, capsys):
     needs_sample()
     with Server(ARCHIVE, [firewall(200)]) as one, Server(ARCHIVE, [status(404)]) as two:
         found = dataset.load(settings(tmp_path, "auto", one.url, two.url))
@@ -226,7 +226,7 @@ def make_kit(tar, content):
 
 
 @pytest.mark.parametrize("name", ["voc-20.tar", RELEASE.file])
-def test_with_a_kit_everything_comes_from_it_and_nothing_from_the_net(tmp_path, name, no_network):
+def test_with_a_kit_everything_comes_from_it_and_nothing_from_the_web(tmp_path, name, no_network):
     kit = make_kit(tmp_path / "kit" / "voc" / name, ARCHIVE)
     found = load(settings(tmp_path, "auto", kit=kit))
     assert found.name == ("voc" if name == RELEASE.file else "voc-20")
@@ -235,7 +235,7 @@ def test_with_a_kit_everything_comes_from_it_and_nothing_from_the_net(tmp_path, 
     assert (kit / "voc" / name).read_bytes() == ARCHIVE
 
 
-def test_a_damaged_or_empty_kit_is_refused_and_never_replaced_by_the_net(tmp_path, no_network):
+def test_a_damaged_or_empty_kit_is_refused_and_never_replaced_by_the_web(tmp_path, no_network):
     kit = make_kit(tmp_path / "kit" / "voc" / "voc-20.tar", ARCHIVE)
     (kit / "voc" / "voc-20.tar").write_bytes(ARCHIVE[:-1] + b"x")
     with pytest.raises(KitError, match="damaged"):
@@ -282,7 +282,7 @@ def test_the_ledger_is_written_as_csv(tmp_path):
     assert len(found.ledger) == 1
 
 
-def test_nothing_usable_and_nothing_there_are_told(tmp_path):
+def test_nothing_usable_and_nothing_there_are_reported(tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "2.jpg").write_bytes(b"")
     with pytest.raises(DatasetError, match=r"No picture in .* could be used"):
@@ -294,7 +294,7 @@ def test_nothing_usable_and_nothing_there_are_told(tmp_path):
         load(settings(tmp_path, "pascal"))
 
 
-def test_a_check_is_remembered_until_the_file_changes_and_a_fault_is_not(tmp_path):
+def test_a_size_is_remembered_until_the_file_changes_and_a_fault_is_not(tmp_path):
     (tmp_path / "own").mkdir()
     good, bad = tmp_path / "own" / "1.jpg", tmp_path / "own" / "2.jpg"
     good.write_bytes(tiny_voc.jpeg(1))

@@ -39,7 +39,7 @@ def near(pixel, colour, room=12):
     return all(abs(a - b) <= room for a, b in zip(pixel, colour, strict=True))
 
 
-# Where the red half lies once the picture is upright, for each EXIF orientation.
+# Where the red half is once the picture is upright, for each EXIF orientation.
 TURNED = {
     1: "left",
     2: "right",
@@ -199,7 +199,7 @@ def test_the_bombs_limit_is_exact():
         open_picture(bomb(13_377))
 
 
-def test_nobody_is_warned_of_a_large_picture(tmp_path):
+def test_nobody_is_warned_about_a_large_picture(tmp_path):
     (tmp_path / "large.png").write_bytes(bomb(10_000))
     code = """
 import sys
@@ -323,9 +323,9 @@ def test_odd_names_links_and_pipes_go_to_the_ledger(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows normalises no names")
-def test_ids_are_composed_and_two_names_that_then_agree_are_told(tmp_path):
-    composed, parted = "café.jpg", unicodedata.normalize("NFD", "café.jpg")
-    fill(tmp_path, parted)
+def test_ids_are_composed_and_names_that_then_agree_are_reported(tmp_path):
+    composed, decomposed = "café.jpg", unicodedata.normalize("NFD", "café.jpg")
+    fill(tmp_path, decomposed)
     assert [p.id for p in folder.list_pictures(tmp_path)[0]] == [composed]
     fill(tmp_path, composed)
     if len(list(tmp_path.iterdir())) == 1:
@@ -337,7 +337,7 @@ def test_ids_are_composed_and_two_names_that_then_agree_are_told(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
-def test_what_may_not_be_read_goes_to_the_ledger():
+def test_what_cannot_be_read_goes_to_the_ledger():
     with tempfile.TemporaryDirectory() as place:  # pytest's own folder is closed to others
         root = Path(place)
         fill(root, "good.jpg", "closed.jpg", "shut/in.jpg", "listed/in.jpg")

@@ -31,7 +31,7 @@ def test_the_folders_of_both_years_are_understood_from_any_level(tmp_path, year)
     assert (pictures[0].width, pictures[0].height) == (48, 32)
 
 
-def test_of_two_years_the_later_is_taken_and_no_voc_is_told(tmp_path):
+def test_of_two_years_the_later_is_taken_and_no_voc_is_reported(tmp_path):
     make_folder(tmp_path, "VOC2007")
     later = make_folder(tmp_path, "VOC2012")
     assert voc.find(tmp_path) == later

@@ -46,7 +46,7 @@ def get_unknown(urls, path, size=None):
 
 
 def nothing_left(folder):
-    """Return True when neither a finished file nor a part of a wrong one lies in `folder`."""
+    """Return True when neither a finished file nor part of a wrong one is in `folder`."""
     return not any(path.suffix != ".json" for path in folder.iterdir())
 
 
@@ -80,9 +80,9 @@ REFUSED = {
     "404": (status(404), "404 Not Found"),
     "403 with a firewall's page": (firewall(403), "403 Forbidden, with a web page"),
     "200 with a firewall's page": (firewall(200), "web page instead of the file"),
-    "500 for ever": (status(500), "500 Internal Server Error"),
-    "stalls for ever": (stall(0), "silent for 0.4 seconds"),
-    "drops for ever": (drop(0), "connection"),
+    "500 forever": (status(500), "500 Internal Server Error"),
+    "stalls forever": (stall(0), "silent for 0.4 seconds"),
+    "drops forever": (drop(0), "connection"),
     "right size, wrong content": (wrong_content, "not the right ones (sha1 differs)"),
     "longer than the file": (other_size(1_000_001), "1,000,001 bytes instead of 1,000,000"),
     "shorter than the file": (other_size(10), "10 bytes instead of 1,000,000"),
@@ -91,7 +91,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("fault", "told"), REFUSED.values(), ids=REFUSED)
-def test_a_fault_that_stays_is_told_and_leaves_nothing_wrong(tmp_path, fault, told):
+def test_a_fault_that_stays_is_reported_and_leaves_nothing_wrong(tmp_path, fault, told):
     with (
         Server(CONTENT, itertools.repeat(fault)) as server,
         pytest.raises(DownloadError) as caught,
@@ -142,7 +142,7 @@ def test_a_file_that_changed_midway_is_never_spliced(tmp_path, then):
     assert path.read_bytes() == OTHER
 
 
-def test_another_part_than_was_asked_for_is_not_appended(tmp_path):
+def test_a_part_that_was_not_asked_for_is_not_appended(tmp_path):
     with Server(CONTENT, [drop(300_000), other_part]) as server:
         with pytest.raises(DownloadError, match="a different part of the file"):
             get_unknown([server.url], tmp_path / "a.tar")
@@ -158,7 +158,7 @@ def test_a_part_of_another_mirrors_wrong_file_does_not_spoil_the_right_one(tmp_p
     assert path.read_bytes() == CONTENT
 
 
-def test_mirrors_are_tried_in_order_and_all_are_told(tmp_path):
+def test_mirrors_are_tried_in_order_and_all_are_reported(tmp_path):
     faults = [[status(404)], [firewall(403)], [wrong_content], [status(410)]]
     servers = [Server(CONTENT, f) for f in faults]
     with servers[0], servers[1], servers[2], servers[3]:
@@ -188,7 +188,7 @@ def test_what_is_here_is_not_asked_for_again(tmp_path):
 
 
 @pytest.mark.parametrize("have", [0, 1, 65_536, 999_999, 1_000_000, 1_000_001])
-def test_it_is_restartable_at_any_byte(tmp_path, have):
+def test_it_resumes_at_any_byte(tmp_path, have):
     """A part without its note, as a power cut may leave it, up to one byte too many."""
     (tmp_path / "a.tar.part").write_bytes((CONTENT + b"x")[:have])
     with Server(CONTENT) as server:
@@ -217,12 +217,12 @@ def test_offline_opens_no_connection(tmp_path):
         assert server.requests == []
 
 
-def test_a_name_that_nobody_knows_costs_little_and_is_told(tmp_path):
+def test_a_name_that_nobody_knows_costs_little_and_is_reported(tmp_path):
     with pytest.raises(DownloadError, match="its name is unknown here"):
         get(["http://no-such-host.invalid/a.tar"], tmp_path / "a.tar")
 
 
-def test_a_refused_connection_and_a_bad_address_are_told(tmp_path):
+def test_a_refused_connection_and_a_bad_address_are_reported(tmp_path):
     with Server(b"") as server:
         closed = server.url
     with pytest.raises(DownloadError) as caught:

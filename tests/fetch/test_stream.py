@@ -166,7 +166,7 @@ def test_a_stream_goes_on_at_the_next_mirror_and_tells_all_when_none_works(tmp_p
 
 
 def test_a_mirror_with_another_file_costs_nothing_that_is_here(tmp_path):
-    """At that offset its bytes are no tar header, or its size is another: the next one goes on."""
+    """At that offset its bytes are not a tar header, or its size differs: the next one goes on."""
     shifted = tiny_voc.pack([("VOCdevkit/note", b"x" * 600), *FILES])[: len(ARCHIVE)]
     longer = tiny_voc.pack([*FILES, ("VOCdevkit/note", b"x" * 20_000)])
     with (
@@ -181,7 +181,7 @@ def test_a_mirror_with_another_file_costs_nothing_that_is_here(tmp_path):
 
 
 def test_a_file_that_changed_without_a_version_is_begun_again(tmp_path):
-    """The bytes at the offset are no header, and the server has no ETag that could have told."""
+    """The bytes at the offset aren't a header, and the server has no ETag that could have told."""
     shifted = tiny_voc.pack([("VOCdevkit/note", b"x" * 600), *FILES])
     shifted, original = shifted[:-512], ARCHIVE + bytes(len(shifted) - len(ARCHIVE) - 512)
     faults = [lambda h: plain(h, cut=100_000), change(shifted, plain), plain]
@@ -228,6 +228,22 @@ def test_the_streams_memory_does_not_grow_with_the_archive(tmp_path):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 1_000_000
+
+
+def test_a_run_killed_before_its_first_note_is_taken_up(tmp_path):
+    (tmp_path / ".0123456789abcdef.part").write_bytes(b"{")
+    with Server(ARCHIVE) as server:
+        first(20, [server.url], tmp_path)
+    assert_first(20, tmp_path)
+
+
+def test_an_archive_without_pictures_is_not_called_complete(tmp_path):
+    other = tiny_voc.pack([("VOCdevkit/note", b"x" * 600)])
+    with Server(other) as wrong, Server(ARCHIVE) as right:
+        with pytest.raises(DownloadError, match="holds no pictures"):
+            first(20, [wrong.url], tmp_path)
+        first(20, [wrong.url, right.url], tmp_path)
+    assert_first(20, tmp_path)
 
 
 def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path):
