@@ -30,7 +30,7 @@ def extractor(shared_settings):
 
 
 @pytest.mark.weights
-def test_the_heat_is_where_the_common_thing_is(extractor):
+def test_the_heat_is_where_the_common_object_is(extractor):
     thing = picture_of_noise(48, 48, seed=5)
     left, right = (Image.new("RGB", (96, 96), colour) for colour in ("gray", "gray"))
     left.paste(thing, (0, 0))

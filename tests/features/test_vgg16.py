@@ -198,7 +198,7 @@ def test_int8_learns_its_ranges_once_per_data_set(extractor, folder, monkeypatch
         assert np.array_equal(made.embed(folder[30].path), later.embed(folder[30].path))
 
 
-def test_what_there_is_not_is_refused_in_a_sentence(here):
+def test_an_unknown_option_is_refused_in_a_sentence(here):
     with pytest.raises(FeaturesError, match=r"no pooling 'sum'. Use one of max, avg, gem, rmac"):
         VGG16("sum", settings=here)
     with pytest.raises(PrecisionError, match="no precision 'float8'"):
