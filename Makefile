@@ -58,7 +58,7 @@ test-kit: $(DEV)  ## build a workshop kit and install from it, without any netwo
 test-server: $(DEV)  ## the same answers from a real Milvus server
 	$(BIN)/python -m pytest -m server tests
 
-test-browser: $(DEV)  ## JupyterLab and Voila in a real Chromium
+test-browser: $(DEV)  ## JupyterLab and Voilà in a real Chromium
 	$(BIN)/python -m pytest -m browser tests
 
 lint: $(DEV)  ## check style and formatting

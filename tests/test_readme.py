@@ -96,7 +96,7 @@ def test_every_setting_is_in_the_readme():
 
 
 def test_every_make_target_in_the_prose_exists():
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     prose = README + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`make ([a-z-]+)", prose) + re.findall(r"^make ([a-z-]+)", prose, re.M))
     assert len(named) > 5
