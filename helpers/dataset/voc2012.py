@@ -27,10 +27,12 @@ def obtain(count: float, because: str, settings: Settings, progress: bool = True
     if count not in here and larger:
         holder, only = set_name(larger), tuple(here[larger][:count])
         note = f"part of {holder}, already here"
-    elif count == ALL and ALL not in here:
-        note = _fetch_whole(settings, progress)
     elif count not in here:
-        note = _stream_first(count, settings, progress)
+        sources = _sources(count, settings, progress)
+        if count == ALL:
+            note = _fetch_whole(sources, settings, progress)
+        else:
+            note = _stream_first(count, sources, settings, progress)
     have = count if only else len(ids_here(settings)[count])
     if have < count < ALL:
         note += f", {have:,} is all that the archive has"
@@ -81,29 +83,34 @@ def _count(name):
     return ALL if name == "voc" else int(number) if number.isdecimal() and name != number else 0
 
 
-def _fetch_whole(settings, progress):
+def _sources(count, settings, progress):
+    """Return where to get `count` pictures: the kit's archive, verified, or addresses."""
+    if not settings.kit:
+        return settings.voc_mirrors or settings.voc_release.urls
+    largest = ALL if count == ALL else kit_count(settings)
+    file = settings.voc_release.file if largest == ALL else f"{set_name(largest)}.tar"
+    return [kit_file(settings.kit, f"voc/{file}", progress)]
+
+
+def _fetch_whole(sources, settings, progress):
     """Put the whole release into its folder, and return in words where it came from."""
     folder, path = settings.data / "datasets" / "voc", _archive_path(settings)
-    release = settings.voc_release
+    release, note = settings.voc_release, FROM_KIT
     if settings.kit:
-        path, note = _kit_archive(ALL, settings, progress), FROM_KIT
+        path = sources[0]
     else:
         if not settings.offline:
             need_space(path.parent, 2 * release.size - tree_size(folder, path.parent))
-        urls, note = settings.voc_mirrors or release.urls, "downloaded and verified, "
-        fetch(urls, path, settings, progress, release.size, release.digests)
-        note += megabytes(release.size)
+        fetch(sources, path, settings, progress, release.size, release.digests)
+        note = f"downloaded and verified, {megabytes(release.size)}"
     archive.unpack(path, folder, progress)
     return note
 
 
-def _stream_first(count, settings, progress):
+def _stream_first(count, sources, settings, progress):
     """Put the first `count` pictures into their folder, and return in words where from."""
-    folder, release = settings.data / "datasets" / set_name(count), settings.voc_release
-    sources = settings.voc_mirrors or release.urls
-    if settings.kit:
-        sources = [_kit_archive(kit_count(settings), settings, progress)]
-    size = release.size if sources is release.urls else None
+    folder = settings.data / "datasets" / set_name(count)
+    size = settings.voc_release.size if sources is settings.voc_release.urls else None
     done = stream.first(count, sources, folder, settings, progress, size)
     if settings.kit:
         return FROM_KIT
@@ -114,9 +121,3 @@ def _stream_first(count, settings, progress):
 def _archive_path(settings):
     """Return where the whole archive is kept until it is unpacked."""
     return settings.data / "downloads" / settings.voc_release.file
-
-
-def _kit_archive(count, settings, progress):
-    """Return the path of the kit's archive of `count` pictures, verified."""
-    file = settings.voc_release.file if count == ALL else f"{set_name(count)}.tar"
-    return kit_file(settings.kit, f"voc/{file}", progress)
