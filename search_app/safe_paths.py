@@ -25,7 +25,7 @@ def resolve_inside(text: str, roots: Sequence[Path]) -> Path:
         raise PathError(f"“{text[:80]}” isn't a path. Enter a file or folder on this computer.")
     path = Path(os.path.expanduser(text))
     if ".." in path.parts:
-        raise PathError("A path with “..” isn't followed. Enter it in full.")
+        raise PathError("Paths with “..” aren't allowed. Enter the full path.")
     for root in roots:
         found = Path(os.path.realpath(root / path))
         if is_inside(found, roots) and found.exists():

@@ -2,7 +2,7 @@
 
 /** Return the tab for the visitor's own pictures. */
 function folderTab(app) {
-  const note = h("p", { class: "ris-hint" }, "Its pictures are added to the index while you go on searching. Nothing is copied; removing the folder later leaves its files and the data set untouched.");
+  const note = h("p", { class: "ris-hint" }, "Load a folder to add its pictures to the index while you go on searching. Nothing is copied; removing the folder later leaves its files and the data set untouched.");
   const progress = h("div", { class: "ris-progress" });
   const folders = h("div", { class: "ris-folders" });
   const ledger = h("div", { class: "ris-ledger" });

@@ -58,6 +58,14 @@ def test_a_known_embedding_finds_the_same_without_the_excluded_picture(engine):
     ]  # fmt: skip
 
 
+def test_an_indexed_query_needs_its_stored_vector_and_no_file(engine, tmp_path):
+    gone = [replace(picture, path=tmp_path / "gone.jpg") for picture in engine.dataset.pictures]
+    without_files = Engine(engine.extractor, engine.index, replace(engine.dataset, pictures=gone))
+    assert without_files.search(gone[3].id, k=5) == engine.search(gone[3].id, k=5)
+    with pytest.raises(PictureError):
+        without_files.search(gone[3].path)
+
+
 def test_threads_take_turns_at_the_network(engine):
     done = []
     with engine.lock:
