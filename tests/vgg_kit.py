@@ -11,7 +11,7 @@ from helpers.features import weights
 
 
 def real(settings):
-    """Return `settings` once the real weights are there; skip, loudly, if they can't be obtained."""
+    """Return `settings` once the real weights are there; skip loudly if they can't be obtained."""
     try:
         weights.fetch(settings)
     except weights.WeightsError as error:
