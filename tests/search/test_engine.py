@@ -73,7 +73,7 @@ def test_threads_take_turns_at_the_network(engine):
             target=lambda: done.append(engine.embed(engine.dataset.pictures[0].path))
         )
         thread.start()
-        thread.join(0.5)
+        thread.join(3)  # many times as long as one embedding takes
         engine.embed(engine.dataset.pictures[0].id)  # needs no network, so it needn't wait
         assert not done
     thread.join(60)

@@ -25,6 +25,19 @@ def test_groups_join_chains_and_begin_with_the_closest():
     assert duplicates.groups(8, *pairs) == [([5, 7], 0.99), ([0, 1, 2], 0.91)]
 
 
+def test_groups_are_the_connected_components_of_random_pairs():
+    random = np.random.default_rng(4)
+    for count in (3, 12, 60):
+        pairs = random.integers(0, count, (2, count // 2))
+        near = np.eye(count, dtype=int)
+        near[pairs[0], pairs[1]] = near[pairs[1], pairs[0]] = 1
+        for _ in range(6):  # chains of up to 64 links
+            near = (near @ near > 0).astype(int)
+        expected = {tuple(np.flatnonzero(near[row])) for row in pairs.ravel()}
+        found = duplicates.groups(count, *pairs, random.random(count // 2))
+        assert {tuple(rows) for rows, _ in found} == expected
+
+
 def test_nothing_to_compare_gives_nothing():
     none = duplicates.pairs(np.empty((0, 4), np.float32), 0.9)
     assert duplicates.groups(0, *none) == []
