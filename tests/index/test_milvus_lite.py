@@ -1,6 +1,7 @@
 """Milvus Lite's folder: who may open it, and what is said when it can't be opened."""
 
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,10 +65,13 @@ def test_a_name_that_milvus_lite_does_not_take(here):
         Index(NAME, replace(here, milvus_uri=here.milvus_uri + ".sqlite"))
 
 
-def test_a_read_only_folder_is_reported(here, mounted):
-    disk = mounted("size=1m", "ro")
+@pytest.mark.parametrize("folder", ["new", "old"])
+def test_a_read_only_folder_is_reported(here, mounted, folder):
+    disk = mounted("size=1m")
+    (disk / "old.db").mkdir()
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     with pytest.raises(MilvusError, match=r"Nothing can be written to .* \(Read-only"):
-        Index(NAME, replace(here, milvus_uri=str(disk / "milvus.db")))
+        Index(NAME, replace(here, milvus_uri=str(disk / f"{folder}.db")))
 
 
 def damage_data(folder):
