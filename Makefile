@@ -44,7 +44,7 @@ run: $(READY)  ## execute every notebook without a browser, into build/
 
 setup: $(DEV)  ## install everything, including what the tests need
 
-unit: $(DEV)  ## the unit tests alone, for the inner loop (under a minute)
+unit: $(DEV)  ## the unit tests alone, for the inner loop (about a minute)
 	$(BIN)/python -m pytest -m "not ($(HEAVY) or $(SLOW))" tests
 
 test: unit  ## the unit tests, the slow ones, then every notebook through nbval
