@@ -21,7 +21,7 @@ from pathlib import Path
 from PIL import Image
 
 from helpers.dataset import voc
-from helpers.dataset.decode_cache import DecodeCache
+from helpers.dataset.pictures import remembered_sizes
 from helpers.fetch import archive, stream
 from helpers.settings import ROOT, from_environment
 
@@ -57,7 +57,7 @@ def reading(source, place):
     rows = [row("unpacked", source.stat().st_size / 1e6 / unpacked, "MB/s")]
     for what in ("listed and checked (decoded)", "listed again (sizes remembered)"):
         start = time.perf_counter()
-        with DecodeCache(place / "checks.json") as size_of:
+        with remembered_sizes(place / "checks.json") as size_of:
             pictures, _ = voc.list_pictures(place / "all", size_of)
         rows.append(row(what, len(pictures) / (time.perf_counter() - start), "pictures/s"))
     return rows

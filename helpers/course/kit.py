@@ -46,9 +46,8 @@ def build(
     with weights_file.open("rb") as source, atomic_write(out / "weights" / weights_file.name) as to:
         shutil.copyfileobj(source, to)
     gather_wheels(out / "wheels")
-    system = f"{platform.system()} {platform.machine()}"
-    note = NOTE.read_text(encoding="utf-8")
-    note = note.format(system=system, python=platform.python_version(), voc=what)
+    system, python = f"{platform.system()} {platform.machine()}", platform.python_version()
+    note = NOTE.read_text(encoding="utf-8").format(system=system, python=python, voc=what)
     (out / "README.txt").write_text(note, encoding="utf-8")
     write_sums(out, progress)
     return out
@@ -58,16 +57,14 @@ def pack_voc(folder: Path, count: float, settings: Settings, progress: bool = Tr
     """Write the kit's VOC archive into `folder`, and return in words what it holds."""
     selection = voc2012.obtain(count, "for the kit", settings, progress)
     ids, root = selection.only or voc2012.ids_here(settings)[count], voc.find(selection.folder)
-    whole = count == voc2012.ALL
-    name = settings.voc_release.file if whole else f"{voc2012.set_name(count)}.tar"
     with (
-        atomic_write(folder / name) as file,
+        atomic_write(folder / voc2012.archive_name(count, settings)) as file,
         tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar,
     ):
         for kind, suffix in (("Annotations", ".xml"), ("JPEGImages", ".jpg")):
             for stem in tqdm(ids, f"packing {kind}", leave=False, disable=not progress):
                 _add(tar, root / kind / (stem + suffix), f"VOCdevkit/VOC2012/{kind}/")
-    return "all of it" if whole else f"the first {count:,} pictures"
+    return "all of it" if count == voc2012.ALL else f"the first {count:,} pictures"
 
 
 def gather_wheels(folder: Path) -> None:

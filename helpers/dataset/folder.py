@@ -7,8 +7,6 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from helpers.dataset.pictures import (
     SUFFIXES,
     Ledger,
@@ -16,7 +14,7 @@ from helpers.dataset.pictures import (
     PictureError,
     SizeOf,
     decoded_size,
-    printable,
+    read_all,
 )
 
 
@@ -31,25 +29,20 @@ def list_pictures(
     that isn't used is in the ledger. `size_of(path)` returns (width, height) or raises
     PictureError.
     """
-    root, ledger, pictures = Path(folder), Ledger(), {}
-    files = sorted(walk(root, ledger), key=lambda path: _order(path, root))
-    for path in tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress):
-        try:
-            _refuse_by_name(path, root, pictures)
-            width, height = size_of(path)
-        except PictureError as error:
-            ledger.add(_relative(path, root), str(error))
-            continue
-        except OSError as error:
-            ledger.add(_relative(path, root), f"it can't be read: {error.strerror}")
-            continue
-        name = _id(path, root)
+    root, ledger = Path(folder), Ledger()
+
+    def read(path, taken):
+        _refuse_by_name(path, root, taken)
+        width, height = size_of(path)
         label = unicodedata.normalize("NFC", path.parent.name)
         labels = (label,) if path.parent != root else ()
-        pictures[name] = Picture(name, path, labels, (), width, height)
-    found = list(pictures.values())
-    _remark_copies(found, ledger)
-    return found, ledger
+        return Picture(_id(path, root), path, labels, (), width, height)
+
+    # One order on every system; the names' bytes decide between two that are one when composed.
+    files = sorted(walk(root, ledger), key=lambda path: (_id(path, root), os.fsencode(path)))
+    pictures = read_all(files, root, read, ledger, progress)
+    _remark_copies(pictures, ledger)
+    return pictures, ledger
 
 
 def walk(root: Path, ledger: Ledger) -> Iterator[Path]:
@@ -57,12 +50,14 @@ def walk(root: Path, ledger: Ledger) -> Iterator[Path]:
     seen = set()
 
     def unreadable(error):
-        ledger.add(_relative(Path(error.filename), root), f"it can't be read: {error.strerror}")
+        path = Path(error.filename).relative_to(root)
+        ledger.add(path.as_posix(), f"it can't be read: {error.strerror}")
 
     for place, folders, files in os.walk(root, followlinks=True, onerror=unreadable):
         status = os.stat(place)
         if (status.st_dev, status.st_ino) in seen:
-            ledger.add(_relative(Path(place), root), "this folder is a link to one already read")
+            path = Path(place).relative_to(root)
+            ledger.add(path.as_posix(), "this folder is a link to one already read")
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
@@ -105,14 +100,3 @@ def _remark_copies(pictures, ledger):
 def _id(path, root):
     """Return `path` relative to `root` with `/` and composed accents."""
     return unicodedata.normalize("NFC", path.relative_to(root).as_posix())
-
-
-def _relative(path, root):
-    """Return `path` relative to `root`, as text that can be printed."""
-    return printable(path.relative_to(root).as_posix())
-
-
-def _order(path, root):
-    """Return the key of the one order that every system agrees on."""
-    relative = path.relative_to(root).as_posix()
-    return unicodedata.normalize("NFC", relative), os.fsencode(relative)

@@ -1,6 +1,8 @@
 """Which pictures this run works on: PASCAL VOC, its first N, a folder, an archive or the sample."""
 
 import errno
+import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +11,11 @@ from tqdm.auto import tqdm
 
 from helpers import settings as _settings
 from helpers.dataset import folder, voc, voc2012
-from helpers.dataset.decode_cache import DecodeCache
-from helpers.dataset.pictures import Ledger, Picture, Selection
+from helpers.dataset.pictures import Ledger, Picture, Selection, remembered_sizes
 from helpers.errors import PlainError
 from helpers.fetch.archive import unpack
 from helpers.fetch.download import DownloadError
-from helpers.files import file_lock, read_json, write_json
+from helpers.files import file_lock
 from helpers.settings import ROOT, SAMPLE, Settings
 
 WORKSHOP = 2000
@@ -100,7 +101,7 @@ def _own(asked, settings, progress):
     path = ROOT / Path(asked).expanduser()
     if path.is_dir():
         why = f"the pictures in the folder {path.name}, {ASKED}."
-        return Selection(_unique_name(path, settings), why, path)
+        return Selection(_unique_name(path), why, path)
     if not path.is_file():
         raise DatasetError(
             f"BOOTCAMP_DATASET is {asked!r}, and there is no such folder or archive. Set it to a "
@@ -110,21 +111,20 @@ def _own(asked, settings, progress):
         raise DatasetError(
             f"{path.name} is not a .tar archive. Unpack it, and set BOOTCAMP_DATASET to the folder."
         )
-    name = _unique_name(path, settings)
+    name = _unique_name(path)
     unpack(path, settings.data / "datasets" / name, progress)
     why = f"the pictures in {path.name}, {ASKED}."
     return Selection(name, why, settings.data / "datasets" / name)
 
 
 def _sample(because):
-    """Return the bootcamp's own drawings."""
     return Selection("sample", f"the bootcamp's own drawings in data/sample, {because}.", SAMPLE)
 
 
 def _list(selection, settings, progress):
     """Return the Dataset with the pictures of `selection`, and write its ledger."""
     name, place = selection.name, selection.folder
-    with DecodeCache(settings.data / "checks" / f"{name}.json") as size_of:
+    with remembered_sizes(settings.data / "checks" / f"{name}.json") as size_of:
         if voc.find(place):
             pictures, ledger = voc.list_pictures(place, size_of, progress, selection.only)
         else:
@@ -142,8 +142,13 @@ def _list(selection, settings, progress):
 
 def _assert_whole(place, pictures, settings):
     """Raise VocError unless the full set holds what the release is known to hold."""
-    annotations = len(list((voc.find(place) / "Annotations").glob("*.xml")))
-    found = {**voc.counts(pictures), "annotations": annotations}
+    boxes = [box for picture in pictures for box in picture.boxes]
+    found = {
+        "pictures": len(pictures),
+        "annotations": len(list((voc.find(place) / "Annotations").glob("*.xml"))),
+        "objects": len(boxes),
+        "classes": len({box.label for box in boxes}),
+    }
     known = settings.voc_release.counts
     wrong = [f"{found[k]:,} {k} instead of {n:,}" for k, n in known if found[k] != n]
     if wrong:
@@ -163,25 +168,12 @@ def _count(asked):
     return int(text)
 
 
-def _unique_name(path, settings):
-    """Return a name for the set at `path` that no other path has: "pets", else "pets-2"…"""
-    file = settings.data / "datasets" / "names.json"
-    taken = read_json(file)
-    base = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:40] or "pictures"
-    base = "own-voc" if base == "voc" else base  # voc-2 is the first two pictures of PASCAL VOC
-    name, number = base, 1
-    while re.fullmatch(r"sample|voc(-\d+)?", name) or taken.get(name) not in (
-        None,
-        str(path.resolve()),
-    ):
-        number += 1
-        name = f"{base}-{number}"
-    if name not in taken:
-        write_json(file, {**taken, name: str(path.resolve())})
-    return name
+def _unique_name(path):
+    """Return a name that only the set at `path` has: "pets_3f9a2c". No other kind has a "_"."""
+    stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:40] or "pictures"
+    return f"{stem}_{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:6]}"
 
 
 def _print(line, progress):
-    """Print `line` without tearing a bar, where `progress` is True."""
     if progress:
         tqdm.write(line)

@@ -4,15 +4,17 @@ import csv
 import io
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+from tqdm.auto import tqdm
 
 from helpers.errors import PlainError
-from helpers.files import atomic_write
+from helpers.files import atomic_write, read_json, write_json
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 2 * 89_478_485
@@ -26,7 +28,7 @@ REASONS = {
 }
 
 SizeOf = Callable[[Path], tuple[int, int]]
-"""What gives a picture's (width, height) in pixels: `decoded_size`, or a cache of it."""
+"""What gives a picture's (width, height) in pixels: `decoded_size`, or `remembered_sizes`."""
 
 # Pillow warns of odd tags, and of honest large pictures from half of MAX_PIXELS on; for whatever
 # makes a picture unusable it raises. The filter is set once here, because filters set in several
@@ -95,8 +97,9 @@ class Ledger:
     entries: list[Skipped] = field(default_factory=list)
 
     def add(self, path: str | Path, reason: str, used: bool = False) -> None:
-        """Note `reason` against `path`; `used` says that the picture is used all the same."""
-        self.entries.append(Skipped(printable(path), reason, used))
+        """Note `reason` against `path`, whose odd bytes become \\xNN, so it can be printed."""
+        printable = os.fsencode(path).decode("utf-8", "backslashreplace")
+        self.entries.append(Skipped(printable, reason, used))
 
     def __len__(self) -> int:
         """Return how many files were skipped; remarks on pictures in use don't count."""
@@ -156,9 +159,46 @@ def decoded_size(path: Path) -> tuple[int, int]:
     return _open(path, (64, 64))[1]
 
 
-def printable(path: str | Path) -> str:
-    """Return `path` as text that any terminal and file can hold: odd bytes become \\xNN."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+@contextmanager
+def remembered_sizes(memory: Path) -> Iterator[SizeOf]:
+    """Yield a `decoded_size` that decodes only what is new or changed since the last time.
+
+    The JSON file `memory` keeps the sizes of the files asked for; after an interruption, of all
+    others too.
+    """
+    known, current = read_json(memory), {}
+
+    def size_of(path):
+        status = path.stat()
+        key = f"{path}|{status.st_size}|{status.st_mtime_ns}"
+        # A fault is not remembered: a permission may change without the file changing.
+        current[key] = known.get(key) or decoded_size(path)
+        return tuple(current[key])
+
+    try:
+        yield size_of
+        known.clear()
+    finally:
+        write_json(memory, known | current)
+
+
+def read_all(
+    files: Iterable[Path], root: Path, read: Callable, ledger: Ledger, progress: bool
+) -> list[Picture]:
+    """Return the pictures that `read(path, {id: Picture so far})` makes of `files` below `root`.
+
+    A file for which it raises PictureError or OSError goes to the `ledger`.
+    """
+    pictures = {}
+    for path in tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress):
+        try:
+            picture = read(path, pictures)
+            pictures[picture.id] = picture
+        except PictureError as error:
+            ledger.add(path.relative_to(root).as_posix(), str(error))
+        except OSError as error:
+            ledger.add(path.relative_to(root).as_posix(), f"it can't be read: {error.strerror}")
+    return list(pictures.values())
 
 
 def _open(source, size):
@@ -219,14 +259,11 @@ def _reason(source, error):
         return "it is empty (0 bytes)"
     if "truncated" in str(error).lower():
         return "it is cut off (truncated): a part of the picture is missing"
-    for kind, reason in REASONS.items():
-        if isinstance(error, kind):
-            return reason
-    return f"it is damaged ({type(error).__name__}: {error})"
+    damaged = f"it is damaged ({type(error).__name__}: {error})"
+    return next((text for kind, text in REASONS.items() if isinstance(error, kind)), damaged)
 
 
 def _is_empty(source):
-    """Return True when `source` has no byte at all."""
     if isinstance(source, io.BytesIO):
         return not source.getbuffer().nbytes
     try:

@@ -4,11 +4,10 @@ M. Everingham, L. Van Gool, C. K. I. Williams, J. Winn, A. Zisserman: The PASCAL
 Classes (VOC) Challenge, IJCV 88 (2010). Notebook 01 reads one annotation file in the open.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from defusedxml import DefusedXmlException, ElementTree
-from tqdm.auto import tqdm
 
 from helpers.dataset.pictures import (
     SUFFIXES,
@@ -18,6 +17,7 @@ from helpers.dataset.pictures import (
     PictureError,
     SizeOf,
     decoded_size,
+    read_all,
 )
 from helpers.errors import PlainError
 
@@ -58,14 +58,20 @@ def list_pictures(
     root = find(folder)
     if root is None:
         raise VocError(f"{folder} has no folder JPEGImages. Give a VOC2007 or VOC2012 folder.")
-    ledger, pictures, only = Ledger(), {}, only and set(only)
-    files = [p for p in (root / "JPEGImages").iterdir() if only is None or p.stem in only]
+    ledger, only = Ledger(), only and set(only)
+
+    def read(path, taken):
+        if path.stem in taken:
+            raise PictureError(f"its id is taken by {taken[path.stem].path.name}")
+        width, height = size_of(path)
+        boxes = _boxes(path, root, ledger)
+        labels = tuple(sorted({box.label for box in boxes}))
+        return Picture(path.stem, path, labels, boxes, width, height)
+
+    visible = [p for p in (root / "JPEGImages").glob("[!.]*") if p.suffix.lower() in SUFFIXES]
+    files = [p for p in visible if only is None or p.stem in only]
     files.sort(key=lambda path: (path.stem, path.name))
-    for path in tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress):
-        picture = _picture(path, root, size_of, ledger, pictures)
-        if picture:
-            pictures[picture.id] = picture
-    return list(pictures.values()), ledger
+    return read_all(files, root, read, ledger, progress), ledger
 
 
 def annotation(path: Path) -> tuple[Box, ...]:
@@ -88,34 +94,14 @@ def annotation(path: Path) -> tuple[Box, ...]:
     return boxes
 
 
-def counts(pictures: Sequence[Picture]) -> dict[str, int]:
-    """Return {"pictures", "objects", "classes"} of a list of pictures."""
-    boxes = [box for picture in pictures for box in picture.boxes]
-    return {
-        "pictures": len(pictures),
-        "objects": len(boxes),
-        "classes": len({box.label for box in boxes}),
-    }
-
-
-def _picture(path, root, size_of, ledger, taken):
-    """Return the Picture at `path` with what its annotation says, or None when it is unusable."""
-    if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-        return None
+def _boxes(path, root, ledger):
+    """Return the boxes of the picture at `path`; what is wrong with them goes to the `ledger`."""
     try:
-        if path.stem in taken:
-            raise PictureError(f"its id is taken by {taken[path.stem].path.name}")
-        width, height = size_of(path)
-    except PictureError as error:
-        ledger.add(path.relative_to(root), str(error))
-        return None
-    try:
-        boxes = annotation(root / "Annotations" / f"{path.stem}.xml")
+        return annotation(root / "Annotations" / f"{path.stem}.xml")
     except AnnotationError as error:
-        ledger.add(path.relative_to(root), f"{error}; it stays, without labels", used=True)
-        boxes = ()
-    labels = tuple(sorted({box.label for box in boxes}))
-    return Picture(path.stem, path, labels, boxes, width, height)
+        remark = f"{error}; it stays, without labels"
+        ledger.add(path.relative_to(root).as_posix(), remark, used=True)
+        return ()
 
 
 def _box(item):

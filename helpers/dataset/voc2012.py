@@ -12,8 +12,6 @@ from helpers.settings import Settings
 ALL = math.inf
 """The count that stands for the whole release; it is larger than any other."""
 
-FROM_KIT = "from the kit, verified"
-
 
 def obtain(count: float, because: str, settings: Settings, progress: bool = True) -> Selection:
     """Return the `Selection` of the first `count` pictures, or of `ALL`, fetched if need be.
@@ -28,16 +26,12 @@ def obtain(count: float, because: str, settings: Settings, progress: bool = True
         holder, only = set_name(larger), tuple(here[larger][:count])
         note = f"part of {holder}, already here"
     elif count not in here:
-        sources = _sources(count, settings, progress)
-        if count == ALL:
-            note = _fetch_whole(sources, settings, progress)
-        else:
-            note = _stream_first(count, sources, settings, progress)
+        note = (_from_kit if settings.kit else _from_web)(count, settings, progress)
     have = count if only else len(ids_here(settings)[count])
     if have < count < ALL:
         note += f", {have:,} is all that the archive has"
     if count == ALL:
-        _archive_path(settings).unlink(missing_ok=True)  # unpacked, it is of no further use
+        _download_path(settings).unlink(missing_ok=True)  # unpacked, it is of no further use
     what = "all" if count == ALL else f"the first {count:,} pictures"
     why = f"{what} of PASCAL VOC 2012 ({note}), {because}."
     return Selection(name, why, settings.data / "datasets" / holder, only)
@@ -77,47 +71,46 @@ def set_name(count: float) -> str:
     return "voc" if count == ALL else f"voc-{count}"
 
 
+def archive_name(count: float, settings: Settings) -> str:
+    """Return the file name of the archive that a kit has for the first `count` pictures."""
+    return settings.voc_release.file if count == ALL else f"{set_name(count)}.tar"
+
+
 def _count(name):
     """Return the count of the set called `name`, and 0 for other names."""
     number = name.removeprefix("voc-")
     return ALL if name == "voc" else int(number) if number.isdecimal() and name != number else 0
 
 
-def _sources(count, settings, progress):
-    """Return where to get `count` pictures: the kit's archive, verified, or addresses."""
-    if not settings.kit:
-        return settings.voc_mirrors or settings.voc_release.urls
-    largest = ALL if count == ALL else kit_count(settings)
-    file = settings.voc_release.file if largest == ALL else f"{set_name(largest)}.tar"
-    return [kit_file(settings.kit, f"voc/{file}", progress)]
-
-
-def _fetch_whole(sources, settings, progress):
-    """Put the whole release into its folder, and return in words where it came from."""
-    folder, path = settings.data / "datasets" / "voc", _archive_path(settings)
-    release, note = settings.voc_release, FROM_KIT
-    if settings.kit:
-        path = sources[0]
-    else:
-        if not settings.offline:
-            need_space(path.parent, 2 * release.size - tree_size(folder, path.parent))
-        fetch(sources, path, settings, progress, release.size, release.digests)
-        note = f"downloaded and verified, {megabytes(release.size)}"
-    archive.unpack(path, folder, progress)
-    return note
-
-
-def _stream_first(count, sources, settings, progress):
-    """Put the first `count` pictures into their folder, and return in words where from."""
+def _from_kit(count, settings, progress):
+    """Put the set into its folder from the kit's archive, and return in words where from."""
     folder = settings.data / "datasets" / set_name(count)
-    size = settings.voc_release.size if sources is settings.voc_release.urls else None
-    done = stream.first(count, sources, folder, settings, progress, size)
-    if settings.kit:
-        return FROM_KIT
-    total = f" of the archive's {megabytes(done['total'])}" if done["total"] else ""
-    return f"streamed, {megabytes(done['taken'])}{total}"
+    largest = ALL if count == ALL else kit_count(settings)
+    path = kit_file(settings.kit, f"voc/{archive_name(largest, settings)}", progress)
+    if count == ALL:
+        archive.unpack(path, folder, progress)
+    else:
+        stream.first(count, [path], folder, settings, progress)
+    return "from the kit, verified"
 
 
-def _archive_path(settings):
+def _from_web(count, settings, progress):
+    """Put the set into its folder from an address, and return in words what that took."""
+    folder, release = settings.data / "datasets" / set_name(count), settings.voc_release
+    urls = settings.voc_mirrors or release.urls
+    if count < ALL:
+        size = None if settings.voc_mirrors else release.size
+        done = stream.first(count, urls, folder, settings, progress, size)
+        total = f" of the archive's {megabytes(done['total'])}" if done["total"] else ""
+        return f"streamed, {megabytes(done['taken'])}{total}"
+    path = _download_path(settings)
+    if not settings.offline:
+        need_space(path.parent, 2 * release.size - tree_size(folder, path.parent))
+    fetch(urls, path, settings, progress, release.size, release.digests)
+    archive.unpack(path, folder, progress)
+    return f"downloaded and verified, {megabytes(release.size)}"
+
+
+def _download_path(settings):
     """Return where the whole archive is kept until it is unpacked."""
     return settings.data / "downloads" / settings.voc_release.file

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -254,7 +255,7 @@ def test_an_archive_is_a_data_set_and_changes_with_the_file(tmp_path):
     tar = tmp_path / "My pets!.tar"
     tar.write_bytes(tiny_voc.pack([("pets/cats/1.jpg", tiny_voc.jpeg(1))]))
     found = load(settings(tmp_path, str(tar)))
-    assert found.name == "my-pets"
+    assert found.name.startswith("my-pets_")
     assert found.pictures[0].labels == ("cats",)
     tar.write_bytes(ARCHIVE)
     assert [p.labels for p in load(settings(tmp_path, str(tar))).pictures][:2] == [
@@ -263,13 +264,17 @@ def test_an_archive_is_a_data_set_and_changes_with_the_file(tmp_path):
     ]
 
 
-def test_two_folders_of_one_name_and_a_reserved_name_get_names_of_their_own(tmp_path):
+def test_every_folder_and_archive_of_ones_own_has_a_name_of_its_own_that_stays(tmp_path):
     names = []
     for place in ("a/pets", "b/pets", "c/voc-2000", "d/sample", "e/VOC", "a/pets"):
         (tmp_path / place).mkdir(parents=True, exist_ok=True)
         (tmp_path / place / "1.jpg").write_bytes(tiny_voc.jpeg(1))
         names.append(load(settings(tmp_path, str(tmp_path / place))).name)
-    assert names == ["pets", "pets-2", "voc-2000-2", "sample-2", "own-voc", "pets"]
+    stems = [name.partition("_")[0] for name in names]
+    assert stems == ["pets", "pets", "voc-2000", "sample", "voc", "pets"]
+    assert len(set(names)) == 5
+    assert names[5] == names[0]
+    assert all(re.fullmatch(r"[a-z0-9-]+_[0-9a-f]{6}", name) for name in names)  # no "voc-2000"
 
 
 def test_the_ledger_is_written_as_csv(tmp_path):
@@ -277,7 +282,7 @@ def test_the_ledger_is_written_as_csv(tmp_path):
     (tmp_path / "own" / "1.jpg").write_bytes(tiny_voc.jpeg(1))
     (tmp_path / "own" / "2.jpg").write_bytes(b"")
     found = load(settings(tmp_path, str(tmp_path / "own")))
-    with (tmp_path / "data" / "ledgers" / "own.csv").open(encoding="utf-8") as file:
+    with (tmp_path / "data" / "ledgers" / f"{found.name}.csv").open(encoding="utf-8") as file:
         assert list(csv.reader(file))[1:] == [["2.jpg", "it is empty (0 bytes)", "no"]]
     assert len(found.ledger) == 1
 
@@ -299,8 +304,8 @@ def test_a_size_is_remembered_until_the_file_changes_and_a_fault_is_not(tmp_path
     good, bad = tmp_path / "own" / "1.jpg", tmp_path / "own" / "2.jpg"
     good.write_bytes(tiny_voc.jpeg(1))
     bad.write_bytes(b"")
-    load(settings(tmp_path, str(good.parent)))
-    memory = tmp_path / "data" / "checks" / "own.json"
+    name = load(settings(tmp_path, str(good.parent))).name
+    memory = tmp_path / "data" / "checks" / f"{name}.json"
     known = json.loads(memory.read_text())
     assert list(known.values()) == [[48, 32]]
     memory.write_text(json.dumps({key: [1, 2] for key in known}))

@@ -111,5 +111,6 @@ def test_500_mutated_annotations_are_used_or_in_the_ledger(tmp_path):
 def test_the_real_subset_is_read_whole(voc_subset, tmp_path):
     archive.unpack(voc_subset, tmp_path, progress=False)
     pictures, ledger = voc.list_pictures(tmp_path)
-    assert voc.counts(pictures) == {"pictures": 600, "objects": 1468, "classes": 5}
+    labels = [box.label for picture in pictures for box in picture.boxes]
+    assert (len(pictures), len(labels), len(set(labels))) == (600, 1468, 5)
     assert ledger.entries == []
