@@ -84,7 +84,7 @@ def test_ctrl_c_ends_with_a_sentence(many, tmp_path, shared_settings):
         wait_for(process, tmp_path, 32)
         process.send_signal(signal.SIGINT)
         text = process.communicate()[1]
-    assert "pictures done; they are kept. Run it again to go on from there." in text
+    assert "pictures done; they are kept. Run it again to continue from there." in text
     assert "During handling" not in text
     assert done(tmp_path) >= 32
 
