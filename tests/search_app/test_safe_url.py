@@ -1,6 +1,7 @@
 """Addresses: public pictures are fetched, the network behind the page is not."""
 
 import ipaddress
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -115,6 +116,14 @@ def test_other_addresses_are_refused_before_anything_is_sent(url):
 def test_private_hosts_are_refused(host):
     with pytest.raises(UrlError):
         fetch(f"http://{host}/", max_seconds=2)
+
+
+def test_a_name_with_one_private_address_among_public_ones_is_refused(monkeypatch):
+    found = [(None, None, None, "", (address, 80)) for address in ("8.8.8.8", "127.0.0.1")]
+    for order in (found, found[::-1]):
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, order=order, **__: order)
+        with pytest.raises(UrlError, match="isn't a public host"):
+            fetch("http://example.org/a.jpg", max_seconds=2)
 
 
 def test_public_addresses_are_public():

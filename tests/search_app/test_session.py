@@ -149,6 +149,7 @@ def test_a_part_is_another_query_and_the_whole_comes_back(visit, pictures):
     assert visit.shown["query"]["region"] == (0.1, 0.1, 0.6, 0.7)
     assert max(part) < 0.999
     assert visit.ids() != whole
+    assert pictures[5].id in visit.ids()  # only the whole picture is left out of its own answer
     visit.session.select_region(None)
     visit.wait()
     assert visit.ids() == whole
