@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, one process at a time, and how much they take."""
 
+import errno
 import json
 import os
 import secrets
@@ -33,7 +34,10 @@ def durable_replace(part, path):
     with part.open("r+b") as file:
         os.fsync(file.fileno())
     os.replace(part, path)
-    _sync_folder(path.parent)
+    with suppress(OSError):  # Windows can't sync a folder, and needn't
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
 
 
 def write_json(path, content, indent=None):
@@ -76,21 +80,16 @@ def try_lock(file):
     True, too, where there are no locks, as on some network drives.
     """
     try:
-        import fcntl
-    except ImportError:
-        import msvcrt
+        if os.name == "nt":
+            import msvcrt
 
-        try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
     return True
 
 
@@ -98,18 +97,8 @@ def tree_size(*paths):
     """Return the bytes of these files and of all files below these folders; 0 for what is gone."""
     total = 0
     for path in map(Path, paths):
-        with suppress(FileNotFoundError):  # files may vanish while they are counted
-            for file in path.rglob("*") if path.is_dir() else [path]:
-                with suppress(FileNotFoundError):
-                    total += file.stat().st_size if file.is_file() else 0
+        below = (Path(place, name) for place, _, names in os.walk(path) for name in names)
+        for file in (path, *below):
+            with suppress(FileNotFoundError):  # files may vanish while they are counted
+                total += file.stat().st_size if file.is_file() else 0
     return total
-
-
-def _sync_folder(folder):
-    """Make the disk keep a new name in `folder`; Windows can't and needn't."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
