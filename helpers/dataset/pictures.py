@@ -27,6 +27,9 @@ REASONS = {
     PermissionError: "it can't be read: permission denied",
 }
 
+PictureSource = str | os.PathLike | bytes | BinaryIO | Image.Image
+"""A picture to open: a path, the bytes of a picture file, an open file, or a PIL image."""
+
 SizeOf = Callable[[Path], tuple[int, int]]
 """What gives a picture's (width, height) in pixels: `decoded_size`, or `remembered_sizes`."""
 
@@ -138,10 +141,8 @@ class PictureError(PlainError, ValueError):
         return [f"This picture can't be used: {self}. Choose a .jpg or .png that opens elsewhere."]
 
 
-def open_picture(
-    source: str | Path | bytes | BinaryIO | Image.Image, size: tuple[int, int] | None = None
-) -> Image.Image:
-    """Return `source` (path, bytes, file or PIL image) as an upright RGB PIL image.
+def open_picture(source: PictureSource, size: tuple[int, int] | None = None) -> Image.Image:
+    """Return `source` as an upright RGB PIL image.
 
     EXIF rotation is applied, transparency is laid over white, 16 bits become 8, and an animation
     gives its first frame. `size` (width, height) is a hint: a JPEG may be decoded smaller, but

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from helpers.dataset.pictures import PictureSource
 from helpers.features.pooling import block5_pool
-from helpers.features.preprocess import PictureSource
 from helpers.features.vgg16 import VGG16
 
 Heatmap = NDArray[np.float32]

@@ -3,16 +3,11 @@
 Notebook 02 does this in the open. Everything that feeds a network uses these functions.
 """
 
-import os
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from helpers.dataset.pictures import open_picture
-
-PictureSource = str | os.PathLike | bytes | Image.Image
-"""What can be embedded: a path, the bytes of a picture file, or a PIL image."""
+from helpers.dataset.pictures import PictureSource, open_picture
 
 MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
 """ImageNet's mean pixel in blue, green and red; VGG16 was trained on the difference from it."""

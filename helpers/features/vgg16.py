@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from helpers import settings as _settings
-from helpers.dataset.pictures import Ledger, Picture, Skipped
+from helpers.dataset.pictures import Ledger, Picture, PictureSource, Skipped
 from helpers.errors import PlainError
 from helpers.features import int8, runtime, weights
 from helpers.features.networks import FloatNetwork
 from helpers.features.pooling import POOLINGS, l2_normalise
 from helpers.features.prefetch import load_pixels, prefetch
-from helpers.features.preprocess import PictureSource, load_square
+from helpers.features.preprocess import load_square
 from helpers.features.vector_store import Store, open_for_writing, read_manifest
 from helpers.settings import Settings
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers.dataset import Dataset, load
+from helpers.dataset.pictures import PictureSource
 from helpers.features import VGG16
-from helpers.features.preprocess import PictureSource
 from helpers.index import Hit, Index, Labels
 from helpers.settings import Settings
 
