@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,17 +85,13 @@ def _refuse_by_name(path, root, taken):
 
 def _remark_copies(pictures, ledger):
     """Note in `ledger` each picture with the same bytes as an earlier one; both stay."""
-    sizes = {}
-    for picture in pictures:
-        sizes.setdefault(picture.path.stat().st_size, []).append(picture)
-    for same in (group for group in sizes.values() if len(group) > 1):
-        first = {}
-        for picture in same:
-            with picture.path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").digest()
-            if digest in first:
-                ledger.add(picture.id, f"it has the same content as {first[digest]}", used=True)
-            first.setdefault(digest, picture.id)
+    sizes, first = [picture.path.stat().st_size for picture in pictures], {}
+    often = {size for size, times in Counter(sizes).items() if times > 1}
+    for picture in (p for p, size in zip(pictures, sizes, strict=True) if size in often):
+        with picture.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        if first.setdefault(digest, picture.id) != picture.id:
+            ledger.add(picture.id, f"it has the same content as {first[digest]}", used=True)
 
 
 def _id(path, root):

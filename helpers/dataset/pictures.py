@@ -108,21 +108,17 @@ class Ledger:
         """Return how many files were skipped; remarks on pictures in use don't count."""
         return sum(not entry.used for entry in self.entries)
 
-    def summary(self) -> str:
-        """Return one sentence that counts the skipped files and the remarks."""
+    def table(self, limit: int = 20) -> str:
+        """Return as text how many there are and the first `limit` entries, one per line."""
+        shown, more = self.entries[:limit], len(self.entries) - limit
+        width = max((len(entry.path) for entry in shown), default=0)
         remarks = len(self.entries) - len(self)
         skipped = "1 file was skipped" if len(self) == 1 else f"{len(self)} files were skipped"
-        return f"{skipped}, {remarks} used with a remark." if remarks else f"{skipped}."
-
-    def table(self, limit: int = 20) -> str:
-        """Return the first `limit` entries as text, one per line, below the summary."""
-        width = max((len(entry.path) for entry in self.entries[:limit]), default=0)
-        lines = [
-            f"{'used   ' if entry.used else 'skipped'}  {entry.path:<{width}}  {entry.reason}"
-            for entry in self.entries[:limit]
-        ]
-        more = len(self.entries) - limit
-        return "\n".join([self.summary(), *lines, *([f"... and {more} more"] if more > 0 else [])])
+        lines = [f"{skipped}, {remarks} used with a remark." if remarks else f"{skipped}."]
+        for entry in shown:
+            use = "used   " if entry.used else "skipped"
+            lines.append(f"{use}  {entry.path:<{width}}  {entry.reason}")
+        return "\n".join(lines + [f"... and {more} more"] * (more > 0))
 
     def to_csv(self, path: Path) -> Path:
         """Write path, reason and used as CSV (UTF-8) to `path`, which is returned."""

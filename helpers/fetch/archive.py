@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from tqdm.auto import tqdm
-
 from helpers.errors import PlainError
+from helpers.fetch.download import byte_bar
 from helpers.files import atomic_write, read_json, write_json
 
 BEGUN, MARKER = ".archive.json", ".complete.json"
@@ -73,7 +72,7 @@ def members(read: Callable[[int], bytes], start: int = 0) -> Iterator[Member]:
     at = start
     try:
         with tarfile.open(
-            mode="r|", fileobj=_Source(read), tarinfo=_Header, encoding="utf-8"
+            mode="r|", fileobj=_Source(read), tarinfo=_Header, encoding="utf-8", bufsize=1 << 16
         ) as tar:
             while header := tar.next():
                 tar.members.clear()  # it would remember them all
@@ -129,16 +128,15 @@ def unpack(archive: Path, folder: Path, progress: bool = True) -> None:
     ArchiveError.
     """
     archive, folder = Path(archive), Path(folder)
-    begun, identity = read_json(folder / BEGUN), _identity(archive)
+    begun, status = read_json(folder / BEGUN), archive.stat()
+    identity = {"bytes": status.st_size, "changed": status.st_mtime_ns, "reader": READER}
     if begun == identity and (folder / MARKER).exists():
         return
     if begun not in ({}, identity):
         shutil.rmtree(folder)
     write_json(folder / BEGUN, identity)
     files = {}  # in order, and each once
-    look = {"unit": "B", "unit_scale": True, "delay": 1, "disable": not progress}
-    total = archive.stat().st_size
-    with archive.open("rb") as file, tqdm(desc="unpacking", total=total, **look) as bar:
+    with archive.open("rb") as file, byte_bar("unpacking", status.st_size, 0, progress) as bar:
         for member in members(file.read):
             target = folder / member.path
             # Of two members with one name the later one counts, as for every tar program.
@@ -155,7 +153,6 @@ class _Source:
     """What `tarfile` reads from: it takes a short read for the end, so here the end is an error."""
 
     def __init__(self, read):
-        """Keep the function `read(n)`."""
         self._read = read
 
     def read(self, count):
@@ -222,9 +219,3 @@ def _has_size(path, size):
     with suppress(OSError):
         return path.is_file() and path.stat().st_size == size
     return False
-
-
-def _identity(archive):
-    """Return what tells this archive from another of the same name, and how it was read."""
-    status = Path(archive).stat()
-    return {"bytes": status.st_size, "changed": status.st_mtime_ns, "reader": READER}

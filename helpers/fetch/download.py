@@ -86,7 +86,6 @@ def from_any(
 
 def need_space(folder: Path, size: int) -> None:
     """Raise DownloadError unless `size` bytes and a margin fit on the disk of `folder`."""
-    folder = Path(folder)
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -116,16 +115,14 @@ def kit_file(kit: Path, name: str, progress: bool = True) -> Path:
 
     The kit's `SHA256SUMS` has the digests, one "hex  name" per line. Raises KitError.
     """
-    path, sums = Path(kit) / name, {}
+    path = kit / name
     try:
-        for line in (Path(kit) / "SHA256SUMS").read_text(encoding="utf-8").splitlines():
-            digest, _, packed = line.partition("  ")
-            sums[packed.strip()] = digest
-        wrong = _wrong_digest(path, [("sha256", sums[name])], progress)
-    except (OSError, KeyError) as error:
+        lines = (kit / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+        digest = next(line.partition("  ")[0] for line in lines if line.endswith(f"  {name}"))
+        wrong = _wrong_digest(path, [("sha256", digest)], progress)
+    except (OSError, StopIteration) as error:
         raise KitError(
-            f"The kit {kit} has no {name}, or no SHA256SUMS that names it. Copy the whole kit "
-            "again."
+            f"The kit {kit} has no {name}, or no SHA256SUMS that names it. Copy all of it again."
         ) from error
     if wrong:
         raise KitError(f"{name} in the kit {kit} is damaged. Copy the kit again.")
@@ -145,16 +142,13 @@ class _Download:
     digests: tuple[tuple[str, str], ...]
     timeout: float
     progress: bool
-    pieces: bool = False
 
     def __post_init__(self):
-        """Name the part and its note."""
         self.part = self.path.with_name(self.path.name + ".part")
         self.note = self.path.with_name(self.path.name + ".part.json")
         self.doubted = set()
 
     def have(self):
-        """Return how many bytes are here."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def reached(self):
@@ -163,11 +157,11 @@ class _Download:
 
     def run(self, url):
         """Return the path, with its bytes from `url`; raise RemoteError if they are wrong."""
-        self._receive(url)
+        pieces = self._receive(url)
         wrong = _wrong_digest(self.part, self.digests, self.progress)
         if wrong:
             self._forget()
-            again = self.pieces and url not in self.doubted  # perhaps pieces of different files
+            again = pieces and url not in self.doubted  # perhaps pieces of different files
             self.doubted.add(url)
             raise RemoteError(f"its bytes are not the right ones ({wrong} differs)", again)
         durable_replace(self.part, self.path)
@@ -175,28 +169,27 @@ class _Download:
         return self.path
 
     def _receive(self, url):
-        """Append to the part what `url` gives from there on."""
+        """Append to the part what `url` gives from there on; return whether one was kept."""
         start, version = self._resume_point(url)
-        self.pieces = start > 0
         if start == self.size:
-            return
+            return True
         with closing(open_at(url, start, version, self.size, self.timeout)) as body:
-            self.pieces = body.start > 0
             write_json(self.note, {"url": url, "version": body.version})
             self._append(body)
         if self.size not in (None, self.have()):
             reason = f"it sent {self.have():,} bytes instead of {self.size:,}"
             self._forget()
             raise RemoteError(reason)
+        return body.start > 0
 
     def _append(self, body):
         """Write the bytes of `body` to the part, from `body.start` on."""
         size = self.size or body.total
         with (
             self.part.open("ab" if body.start else "wb") as file,
-            _bar(self.path.name, size, body.start, self.progress) as bar,
+            byte_bar(self.path.name, size, body.start, self.progress) as bar,
         ):
-            while data := body.read(1 << 20):
+            while data := body.read(1 << 16):
                 file.write(data)
                 if size is not None and file.tell() > size:
                     raise RemoteError("it sends more bytes than the file has")
@@ -215,7 +208,6 @@ class _Download:
         return have if self.digests else 0, ""
 
     def _forget(self):
-        """Throw away what was received."""
         self.part.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 
@@ -227,7 +219,7 @@ def _wrong_digest(path, digests, progress):
     sums = {name: hashlib.new(name, usedforsecurity=False) for name, _ in digests}
     with (
         path.open("rb") as file,
-        _bar(f"verifying {path.name}", path.stat().st_size, 0, progress) as bar,
+        byte_bar(f"verifying {path.name}", path.stat().st_size, 0, progress) as bar,
     ):
         while data := file.read(1 << 20):
             for digest in sums.values():
@@ -236,7 +228,7 @@ def _wrong_digest(path, digests, progress):
     return next((name for name, right in digests if sums[name].hexdigest() != right.lower()), None)
 
 
-def _bar(what, total, start, progress):
+def byte_bar(what: str, total: int | None, start: int, progress: bool) -> tqdm:
     """Return a bar of bytes with rate and time left; it shows up after a second."""
     look = {"unit": "B", "unit_scale": True, "delay": 1, "disable": not progress}
     return tqdm(desc=what, total=total, initial=start, **look)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-CHUNK = 1 << 16
 AGENT = "reverse-image-search-bootcamp"
 
 # How an exception of requests, urllib3, http.client, ssl or socket reads; what it means in plain
@@ -29,7 +28,6 @@ class RemoteError(Exception):
     """Why an address did not deliver, in plain words; `again` is True if it yet may."""
 
     def __init__(self, reason, again=False):
-        """Keep the `reason`; `again` is True where the same address deserves another try."""
         super().__init__(reason)
         self.again = again
 
@@ -49,21 +47,18 @@ class Body:
     raw: BinaryIO
     timeout: float
     taken: int = 0
-    rest: bytes = b""
 
     def read(self, count: int) -> bytes:
         """Return 1 to `count` bytes, none at the end; raise RemoteError when the line breaks."""
-        if not self.rest:
-            try:
-                self.rest = self.raw.read1(CHUNK)
-            except Exception as error:  # urllib3, http.client, ssl and socket have their own
-                raise _broken(error, self.timeout) from error
-            self.taken += len(self.rest)
-        if not self.rest and self.total is not None and self.start + self.taken < self.total:
-            reason = f"the connection ended {self.total - self.start - self.taken:,} bytes early"
-            raise RemoteError(reason, again=True)
-        part, self.rest = self.rest[:count], self.rest[count:]
-        return part
+        try:
+            data = self.raw.read1(count)
+        except Exception as error:  # urllib3, http.client, ssl and socket have their own
+            raise _broken(error, self.timeout) from error
+        self.taken += len(data)
+        left = 0 if self.total is None else self.total - self.start - self.taken
+        if not data and left > 0:
+            raise RemoteError(f"the connection ended {left:,} bytes early", again=True)
+        return data
 
     def skip(self, count: int) -> None:
         """Read `count` bytes and forget them; raise RemoteError when there are fewer."""
@@ -100,7 +95,6 @@ def open_at(source: str | Path, start: int, version: str, size: int | None, time
 
 
 def _open_file(path, start, timeout):
-    """Return the Body of a file on this machine."""
     try:
         file = path.open("rb")
         file.seek(start)
@@ -133,7 +127,9 @@ def _open_address(url, start, version, timeout):
     except RemoteError:
         answer.close()
         raise
-    return Body(first, total, _version(answer), answer.raw, timeout)
+    tag = answer.headers.get("ETag", "")  # If-Range takes a strong one, or else the date
+    version = tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
+    return Body(first, total, version, answer.raw, timeout)
 
 
 def _range(answer, start):
@@ -152,12 +148,6 @@ def _range(answer, start):
     if not found or int(found[1]) != start:
         raise RemoteError("it sent a different part of the file than it was asked for")
     return start, int(found[2]) if found[2] != "*" else None
-
-
-def _version(answer):
-    """Return what If-Range may carry: a strong ETag, else the date of the last change, else ""."""
-    tag = answer.headers.get("ETag", "")
-    return tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
 
 
 def _broken(error, timeout):

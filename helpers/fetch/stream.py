@@ -49,14 +49,18 @@ def first(
     if not all(isinstance(source, Path) for source in sources):
         refuse_offline(what, settings)
     need_space(folder, count * BYTES_PER_PICTURE + BYTES_OF_ANNOTATIONS)
-    stream = _Stream(count, sources, folder, settings.timeout, progress, size)
-    with stream.bar:
+    look = {"unit": " pictures", "delay": 1, "disable": not progress}
+    with tqdm(desc="streaming VOC", total=count, **look) as bar:
+        stream = _Stream(count, sources, folder, settings.timeout, size, bar)
         return from_any(what, sources, stream.run, lambda: stream.state.offset, settings)
 
 
 @dataclass
 class _State:
-    """How far a stream came: `offset` is the start of the next member, `taken` bytes received."""
+    """How far a stream came, in all `taken` bytes, and which file gave what is kept.
+
+    `offset` is the start of the next member; what came before it is from `source`.
+    """
 
     source: str = ""
     version: str = ""
@@ -69,20 +73,12 @@ class _State:
 class _Stream:
     """One attempt after another at the same goal, and what they have so far."""
 
-    def __init__(self, count, sources, folder, timeout, progress, size):
-        """Take up what an earlier run left in `folder`."""
+    def __init__(self, count, sources, folder, timeout, size, bar):
         self.count, self.sources, self.folder = count, [str(source) for source in sources], folder
-        self.timeout, self.size = timeout, size
+        self.timeout, self.size, self.bar = timeout, size, bar
         self.state = _State(**read_json(folder / STATE))
         self.missing = {p for p in self.state.pictures if not self._annotation(p).exists()}
-        self.bar = tqdm(
-            desc="streaming VOC",
-            total=count,
-            initial=len(self.state.pictures),
-            unit=" pictures",
-            delay=1,
-            disable=not progress,
-        )
+        bar.n = bar.initial = len(self.state.pictures)
         self._save()
 
     def run(self, source):
@@ -96,29 +92,26 @@ class _Stream:
 
     def _read_on(self, source):
         """Read on until everything wanted is here or the archive ends; raise RemoteError."""
-        origin = self.state.source, self.state.version
-        version = origin[1] if origin[0] == str(source) else ""
-        body = open_at(source, self.state.offset, version, self.size, self.timeout)
-        with closing(body):
-            self._adopt(source, body)
-            begun, before = self.state.offset, self.state.taken
+        begun, before = self.state.offset, self.state.taken
+        known = str(source) == self.state.source  # never at offset 0
+        version = self.state.version if known else ""
+        with closing(open_at(source, begun, version, self.size, self.timeout)) as body:
+            self._assert_same(body, known)
             try:
-                self._walk(body, before)
+                self._walk(source, body, before)
             except ArchiveError as error:
-                if begun and begun == self.state.offset and not body.version:
-                    if origin[0] == str(source):
-                        self._forget()  # without a version, only this tells that the file changed
-                        raise RemoteError(ANOTHER_FILE, again=True) from error
-                    self.state.source, self.state.version = origin
+                if known and begun == self.state.offset and not body.version:
+                    self._forget()  # without a version, only this tells that the file changed
+                    raise RemoteError(ANOTHER_FILE, again=True) from error
                 # What came before is good: the next address may go on from there.
                 raise RemoteError(str(error)) from error
             finally:
                 self.state.taken = before + body.taken
                 self._save()
 
-    def _adopt(self, source, body):
-        """Go on with `body`; begin again if it isn't the file that the first part came from."""
-        state, known = self.state, str(source) == self.state.source
+    def _assert_same(self, body, known):
+        """Begin again, or raise RemoteError, if `body` isn't the file that the rest came from."""
+        state = self.state
         same = body.total == state.total and (not known or body.version == state.version)
         if state.offset and not same:
             if not known and state.source in self.sources:
@@ -126,17 +119,16 @@ class _Stream:
             self._forget()
             if body.start:
                 raise RemoteError(ANOTHER_FILE, again=True)
-        self.state.source, self.state.version = str(source), body.version
-        self.state.total = body.total
-        if not body.start:  # a server without Range sends what we have once more
-            body.skip(self.state.offset)
 
-    def _walk(self, body, before):
+    def _walk(self, source, body, before):
         """Take members off `body` until everything wanted is here or the archive ends."""
-        for member in members(body.read, self.state.offset):
+        state = self.state
+        if not body.start:  # a server without Range sends what we have once more
+            body.skip(state.offset)
+        for member in members(body.read, state.offset):
             self._take(member)
-            self.state.offset = member.end
-            self.state.taken = before + body.taken
+            state.source, state.version, state.total = str(source), body.version, body.total
+            state.offset, state.taken = member.end, before + body.taken
             if self._complete():
                 return
             if time.monotonic() - self.saved > 0.5:
@@ -157,7 +149,6 @@ class _Stream:
             self.bar.update()
 
     def _complete(self):
-        """Return True when all pictures and their annotations are here."""
         return len(self.state.pictures) >= self.count and not self.missing
 
     def _finish(self):
@@ -171,7 +162,6 @@ class _Stream:
         return asdict(self.state)
 
     def _annotation(self, stem):
-        """Return the path of a picture's annotation."""
         return self.folder / "Annotations" / f"{stem}.xml"
 
     def _forget(self):
@@ -183,7 +173,6 @@ class _Stream:
         self.bar.reset()
 
     def _save(self):
-        """Note how far the stream came."""
         write_json(self.folder / STATE, asdict(self.state))
         self.saved = time.monotonic()
         self.bar.set_postfix_str(megabytes(self.state.taken), refresh=False)
