@@ -30,7 +30,6 @@ class Collection:
     """
 
     def __init__(self, uri: str, token: str, name: str, dim: int, index_type: str | None = None):
-        """Open the collection, or create it with an index of this type (None: EXACT)."""
         self.uri, self.name, self.dim = uri, name, dim
         self.is_lite = connection.is_lite(uri)
         self.folder = milvus_lite.folder(uri, name) if self.is_lite else None
@@ -44,11 +43,9 @@ class Collection:
             raise
 
     def __enter__(self):
-        """Return the collection itself, so that a `with` block closes it."""
         return self
 
     def __exit__(self, *_):
-        """Close the collection."""
         self.close()
 
     def close(self) -> None:
@@ -88,9 +85,10 @@ class Collection:
             self._check_schema()
             if not self._call("look into", "list_indexes"):  # killed before it was created
                 self._create_index(index_type or "EXACT", 0)
-            self._load()
         else:
-            self._create(index_type or "EXACT")
+            self._call("create a collection in", "create_collection", schema=schema(self.dim))
+            self._create_index(index_type or "EXACT", 0)
+        self._load()
         if self.is_lite:
             self._flush()  # what a killed process left in the log
         rows, expected = self.count(), self._acknowledged()
@@ -105,22 +103,16 @@ class Collection:
         if index_type not in (None, self.index_type()):
             self.rebuild(index_type)
 
-    def _create(self, index_type):
-        """Create the collection with its index, so that it can be searched from the first row."""
-        self._call("create a collection in", "create_collection", schema=schema(self.dim))
-        self._create_index(index_type, 0)
-        self._load()
-
     def _check_schema(self):
-        """Raise MilvusError unless the collection's fields are those that we write."""
-        there = self._call("look into", "describe_collection")["fields"]
-        if {field["name"] for field in there} != {field.name for field in schema(self.dim).fields}:
+        described = self._call("look into", "describe_collection")
+        fields = {field["name"]: field for field in described["fields"]}
+        if fields.keys() != {field.name for field in schema(self.dim).fields}:
             raise MilvusError(
                 f"The collection {self.name} was made by another program or version. "
                 f"Drop it (MilvusClient({self.uri!r}).drop_collection({self.name!r})), then run "
                 "notebook 03 again."
             )
-        dim = next(int(f["params"]["dim"]) for f in there if f["name"] == "vector")
+        dim = int(fields["vector"]["params"]["dim"])
         if dim != self.dim:
             raise MilvusError(
                 f"The collection {self.name} keeps vectors of {dim} numbers, not {self.dim}. "
@@ -143,7 +135,7 @@ class Collection:
 
     def index_type(self) -> str:
         """Return the type of the index, one of `index_types.INDEX_TYPES`."""
-        return index_types.index_type_of(self._index())
+        return index_types.type_and_nlist(self._index())[0]
 
     def rebuild(self, index_type: str, progress: bool = False) -> None:
         """Replace the index by one of another type, and wait until it is really built.
@@ -162,7 +154,6 @@ class Collection:
         self._index()
 
     def _create_index(self, index_type, rows):
-        """Ask for an index of this type with the parameters for `rows` rows."""
         parameters = index_types.build_parameters(index_type, rows)
         index = self.client.prepare_index_params()
         # Workaround (pymilvus 3.0.2, milvus-lite 3.2.2): a server reads the parameters beside
@@ -189,8 +180,7 @@ class Collection:
     def flush_and_index(self, written: int, progress: bool = False) -> None:
         """Flush what was written, wait until it is indexed, count it, acknowledge the count."""
         self._flush()
-        index, rows = self._index(), self.count()
-        index_type, nlist = index_types.index_type_of(index), index_types.nlist_of(index)
+        rows, (index_type, nlist) = self.count(), index_types.type_and_nlist(self._index())
         wanted = index_types.build_parameters(index_type, rows).get("nlist", 0)
         if max(wanted, nlist) > 2 * min(wanted, nlist):  # made for another number of rows
             self.rebuild(index_type, progress)
@@ -285,8 +275,7 @@ class Collection:
         index_type = self.index_type()
         self._acknowledge(0)
         self._call("drop", "drop_collection")
-        self._create(index_type)
-        self.missing = 0
+        self._open(index_type)
 
     # Workaround (milvus-lite 3.2.2): it serves what is left of a damaged database without an error,
     # so the number of rows that it confirmed is kept apart from them. Upstream: none known.
@@ -300,7 +289,6 @@ class Collection:
         return int(dict(described.get("properties") or {}).get(PROPERTY, 0))
 
     def _acknowledge(self, count):
-        """Note that the collection has `count` rows."""
         if self.is_lite:
             receipts = Path(self.uri) / RECEIPTS
             write_json(receipts, read_json(receipts) | {self.name: count})
@@ -309,20 +297,17 @@ class Collection:
 
 
 def _batches(items):
-    """Yield `items`, as many at a time as one call takes."""
     for start in range(0, len(items), ROWS_PER_CALL):
         yield items[start : start + ROWS_PER_CALL]
 
 
 def _check_index_type(index_type, is_lite):
-    """Raise MilvusError when there is no such type of index here."""
-    there = index_types.available(is_lite)
+    there = index_types.LITE_TYPES if is_lite else index_types.INDEX_TYPES
     if index_type not in (None, *there):
         raise MilvusError(f"There is no {index_type} index here. Choose one of {', '.join(there)}.")
 
 
 def _too_slow():
-    """Return the error for an index that isn't finished in time."""
     return MilvusError(
         f"Milvus has not built the index within {TIMEOUT_SECONDS} seconds; all rows are written. "
         "Open the index again later, or choose another index_type, such as EXACT."

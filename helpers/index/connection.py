@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
 OLDEST = (2, 3)  # the first server with upsert and COSINE
+CONNECT_SECONDS = 10  # for a server to answer at all
+
+# The one thread that works for the main thread, one call after the other
+_worker = ThreadPoolExecutor(1, thread_name_prefix="milvus")
 
 
 def is_lite(uri: str) -> bool:
@@ -38,24 +42,18 @@ def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     # takes the right microsecond; test_ctrl_c_keeps_what_was_written_and_the_index_usable is ours.
     if threading.current_thread() is not threading.main_thread():
         return function(*arguments, **options)
-    return _worker().submit(function, *arguments, **options).result()
+    return _worker.submit(function, *arguments, **options).result()
 
 
-@cache
-def _worker():
-    """Return the one thread that works for the main thread, one call after the other."""
-    return ThreadPoolExecutor(1, thread_name_prefix="milvus")
-
-
-def connect(uri: str, token: str = "", timeout: float = 10) -> "MilvusClient":
+def connect(uri: str, token: str = "") -> "MilvusClient":
     """Return a client for a Milvus Lite path (`….db`) or a server (`http://host:port`).
 
-    `timeout` is in seconds. Raises MilvusError, saying what is wrong and what to do about it.
+    Raises MilvusError, saying what is wrong and what to do about it.
     """
     pymilvus()
     if is_lite(uri):
         return call(milvus_lite.open_client, uri)
-    return call(_open_server, uri, token, timeout)
+    return call(_open_server, uri, token)
 
 
 @cache
@@ -85,17 +83,14 @@ def close(client: "MilvusClient", uri: str) -> None:
         client.close()
 
 
-# A server
-
-
-def _open_server(uri, token, timeout):
+def _open_server(uri, token):
     """Open a server, once it answers, is new enough and accepts the token."""
     from pymilvus import MilvusClient
 
-    _check_listens(uri, timeout)
+    _check_listens(uri)
     try:
-        client = MilvusClient(uri, token=token, timeout=timeout)
-        version = client.get_server_version(timeout=timeout)
+        client = MilvusClient(uri, token=token, timeout=CONNECT_SECONDS)
+        version = client.get_server_version(timeout=CONNECT_SECONDS)
     except Exception as error:
         # Workaround (pymilvus 3.0.2): whatever the server refuses, it is called unavailable; only
         # the cause says more. Upstream: none known.
@@ -111,12 +106,11 @@ def _open_server(uri, token, timeout):
     return client
 
 
-def _check_listens(uri, timeout):
-    """Raise MilvusError when nobody listens at `uri`."""
+def _check_listens(uri):
     try:
         address = urlparse(uri)
         port = address.port or (443 if address.scheme == "https" else 19530)
-        socket.create_connection((address.hostname, port), timeout).close()
+        socket.create_connection((address.hostname, port), CONNECT_SECONDS).close()
     except (OSError, ValueError) as error:
         raise MilvusError(
             f"No Milvus server answers at {uri} ({error}). "
@@ -125,7 +119,6 @@ def _check_listens(uri, timeout):
 
 
 def _why_refused(uri, token, error):
-    """Return why a server that listens didn't let us in."""
     text = error.details() if hasattr(error, "details") else str(error)
     if any(word in text.lower() for word in ("auth", "credential", "permission")):
         what = "refuses this token" if token else "wants a token"

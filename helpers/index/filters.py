@@ -32,7 +32,6 @@ class Labels:
     none: tuple[str, ...] = ()
 
     def __post_init__(self):
-        """Turn a single label into a tuple of one, and refuse what can't be a label."""
         for name in ("any", "all", "none"):
             given = getattr(self, name)
             labels = (given,) if isinstance(given, str) else tuple(given)
@@ -51,16 +50,11 @@ def check_text(text: str, what: str) -> str:
 
 
 def expression(label_filter: Labels | None) -> str:
-    """Return the Milvus expression for a label filter, empty when it asks for nothing.
-
-    >>> expression(Labels(all="bus", none="person"))  # eight comparisons for each label
-    """
-    if label_filter is None:
-        return ""
-    parts = [_has(label) for label in label_filter.all]
-    if label_filter.any:
-        parts.append("(" + " or ".join(_has(label) for label in label_filter.any) + ")")
-    parts += [f"not {_has(label)}" for label in label_filter.none]
+    """Return the Milvus expression for a label filter, empty when it asks for nothing."""
+    wanted = label_filter or Labels()
+    parts = [_has(label) for label in wanted.all] + [f"not {_has(label)}" for label in wanted.none]
+    if wanted.any:
+        parts.append("(" + " or ".join(map(_has, wanted.any)) + ")")
     return " and ".join(parts)
 
 
@@ -69,11 +63,6 @@ def labels_of(row: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(row[slot] for slot in SLOTS if row.get(slot))
 
 
-def quoted(text: str) -> str:
-    r"""Return `text` as a literal of an expression; quotes and backslashes can't end it early."""
-    return f'"{text.translate(_ESCAPES)}"'
-
-
 def _has(label):
-    """Return the expression that is true for rows with this label."""
-    return "(" + " or ".join(f"{slot} == {quoted(label)}" for slot in SLOTS) + ")"
+    literal = f'"{label.translate(_ESCAPES)}"'  # which no quote or backslash in it ends early
+    return "(" + " or ".join(f"{slot} == {literal}" for slot in SLOTS) + ")"

@@ -60,7 +60,6 @@ class Index(Collection):
         dim: int = 512,
         index_type: str | None = None,
     ):
-        """Open, or create, the collection for this extractor."""
         here = settings or _settings.from_environment()
         name = re.sub(r"\W", "_", extractor_name)
         super().__init__(here.milvus_uri, here.milvus_token, name, dim, index_type)
@@ -99,8 +98,7 @@ class Index(Collection):
         interrupted = total is not None and total != self._acknowledged()
         if changed or deleted or interrupted:
             self.flush_and_index(len(changed), progress)
-        count = self.count()
-        if total not in (None, count):
+        if total is not None and total != (count := self.count()):
             raise MilvusError(
                 f"Milvus holds {count} rows where {total} were written. "
                 "Another program may be writing too: stop it, then run sync again."
@@ -118,19 +116,17 @@ class Index(Collection):
 
     def get(self, picture_id: str) -> dict[str, Any]:
         """Return one picture's id, path, labels, width and height; MilvusError if it isn't here."""
-        row = self._row(picture_id, ["path", "width", "height", *SLOTS])
-        facts = {key: row[key] for key in ("path", "width", "height")}
-        return {"id": picture_id, "labels": labels_of(row), **facts}
+        facts = ["id", "path", "width", "height"]
+        row = self._row(picture_id, facts + list(SLOTS))
+        return {"labels": labels_of(row)} | {key: row[key] for key in facts}
 
     def vector(self, picture_id: str) -> NDArray[np.float32]:
         """Return the (dim,) vector of one picture; raises MilvusError if it isn't here."""
         return np.asarray(self._row(picture_id, ["vector"])["vector"], dtype=np.float32)
 
     def _row(self, picture_id, fields):
-        """Return these fields of one row."""
-        found = self._call(
-            "read", "get", [check_text(picture_id, "a picture's id")], output_fields=fields
-        )
+        ids = [check_text(picture_id, "a picture's id")]
+        found = self._call("read", "get", ids, output_fields=fields)
         if not found:
             raise MilvusError(
                 f"There is no picture {picture_id!r} in the index. "
@@ -171,9 +167,8 @@ class Index(Collection):
         return found
 
     def _search_parameters(self, k, everywhere):
-        """Return the search parameters for the index as it is now."""
         index = self._index(age=1)
-        index_type, nlist = index_types.index_type_of(index), index_types.nlist_of(index)
+        index_type, nlist = index_types.type_and_nlist(index)
         rows = index["total_rows"]
         return {"params": index_types.search_parameters(index_type, k, nlist, rows, everywhere)}
 
@@ -199,7 +194,7 @@ class Index(Collection):
             "collection": self.name,
             "rows": self.count(),
             "dimension": self.dim,
-            "index": index_types.index_type_of(index),
+            "index": index_types.type_and_nlist(index)[0],
             "parameters": index.get("params", {}),
             "metric": index["metric_type"],
             "bytes": tree_size(self.folder) if self.is_lite else None,

@@ -27,28 +27,18 @@ from collections.abc import Mapping
 from math import isqrt
 from typing import Any
 
-INDEX_TYPES = ("EXACT", "FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW", "SCANN", "DISKANN")
-SERVER_ONLY = ("SCANN", "DISKANN")
+LITE_TYPES = ("EXACT", "FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW")
+INDEX_TYPES = (*LITE_TYPES, "SCANN", "DISKANN")  # of a server
 ROWS_PER_CELL = 39
 MAX_EF = 32_768  # a server refuses more
 
 
-def available(is_lite: bool) -> list[str]:
-    """Return the index types that Milvus Lite, or else a server, offers."""
-    return [name for name in INDEX_TYPES if not (is_lite and name in SERVER_ONLY)]
-
-
-def index_type_of(description: Mapping[str, Any]) -> str:
-    """Return the type of an index that `describe_index` has described."""
-    index_type = description["index_type"]
-    return "EXACT" if index_type == "IVF_FLAT" and nlist_of(description) == 1 else index_type
-
-
-def nlist_of(description: Mapping[str, Any]) -> int:
-    """Return the number of cells of a described index, or 0 where it has none."""
-    nested = description.get("params")
+def type_and_nlist(description: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the type and the number of cells, 0 for none, of an index by `describe_index`."""
+    index_type, nested = description["index_type"], description.get("params")
     nested = nested if isinstance(nested, dict) else {}
-    return int(description.get("nlist") or nested.get("nlist") or 0)
+    nlist = int(description.get("nlist") or nested.get("nlist") or 0)
+    return "EXACT" if (index_type, nlist) == ("IVF_FLAT", 1) else index_type, nlist
 
 
 def build_parameters(index_type: str, rows: int) -> dict[str, int]:

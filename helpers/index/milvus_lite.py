@@ -7,13 +7,15 @@ It is a folder, `….db`, that one process at a time may hold (by a lock on the 
 import os
 import tempfile
 import time
-from contextlib import suppress
+from collections import Counter
 from pathlib import Path
+
+import psutil
 
 from helpers.files import try_lock
 from helpers.index.errors import MilvusError
 
-_clients = {}  # path of each database that this process holds -> how many clients use it
+_clients = Counter()  # how many clients use each database that this process holds, by path
 
 
 def open_client(uri: str):
@@ -21,22 +23,22 @@ def open_client(uri: str):
 
     Raises MilvusError when another process holds it, or when it can't be written or read.
     """
+    from milvus_lite.server_manager import server_manager_instance
     from pymilvus import MilvusClient
 
-    path = Path(os.path.abspath(uri))
-    _make_folder(path)
-    if str(path) in _running() and str(path) not in _clients:
-        _clients[str(path)] = 1  # somebody else in this process has opened it without us
+    path = os.path.abspath(uri)
+    _make_folder(Path(path))
+    if path in getattr(server_manager_instance, "_servers", {}) and not _clients[path]:
+        _clients[path] = 1  # somebody else in this process has opened it without us
     try:
-        client = MilvusClient(str(path))
+        client = MilvusClient(path)
     except Exception as error:
-        raise MilvusError(_why_not_opened(path, error)) from None
-    _clients[str(path)] = _clients.get(str(path), 0) + 1
+        raise MilvusError(_why_not_opened(Path(path), error)) from None
+    _clients[path] += 1
     return client
 
 
 def _make_folder(path):
-    """Create the folder of a database; raise MilvusError where there can't be one."""
     if path.suffix != ".db":
         raise MilvusError(
             f"MILVUS_URI is {path}, but the name of a Milvus Lite database ends in .db. "
@@ -59,7 +61,6 @@ def _make_folder(path):
 
 
 def _why_not_opened(path, error):
-    """Return why Milvus Lite didn't open the folder, and what to do."""
     # Workaround (pymilvus 3.0.2, milvus-lite 3.2.2): the error never says why.
     # Upstream: https://github.com/milvus-io/milvus/issues/50390.
     # Test: test_a_locked_database_is_logged_but_not_explained.
@@ -79,35 +80,19 @@ def _why_not_opened(path, error):
 
 def _lock_holder(path):
     """Return in words who holds the database's lock, or None when it is free."""
-    lock = path / "LOCK"
+    lock = (path / "LOCK").resolve()
     try:
         with lock.open("rb") as file:
-            return None if try_lock(file) else _describe(_lock_pid(lock))
+            if try_lock(file):
+                return None
     except OSError:  # a missing LOCK is held by nobody
         return None
-
-
-def _lock_pid(lock):
-    """Return the process that holds a lock on the file, or None where Linux doesn't tell."""
-    inode = str(lock.stat().st_ino)
-    with suppress(OSError):
-        for line in Path("/proc/locks").read_text().splitlines():
-            fields = line.split()  # 1: FLOCK ADVISORY WRITE 4711 fe:00:123456 0 EOF
-            if fields[1] == "FLOCK" and fields[5].split(":")[-1] == inode:
-                return int(fields[4])
-    return None
-
-
-def _describe(pid):
-    """Return a process in words: its number, and the notebook it runs if Jupyter says so."""
-    if pid is None:
-        return "another program"
-    with suppress(OSError):
-        environment = Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
-        names = [text[17:] for text in environment if text.startswith("JPY_SESSION_NAME=")]
-        if names:
-            return f"the notebook {Path(names[0]).name} (process {pid})"
-    return f"process {pid}"
+    for process in psutil.process_iter(["open_files", "environ"]):  # None where we may not look
+        if any(file.path == str(lock) for file in process.info["open_files"] or ()):
+            notebook = (process.info["environ"] or {}).get("JPY_SESSION_NAME")
+            number = f"process {process.pid}"
+            return f"the notebook {Path(notebook).name} ({number})" if notebook else number
+    return "another program"
 
 
 def close_client(client, uri: str) -> None:
@@ -119,20 +104,10 @@ def close_client(client, uri: str) -> None:
 
     client.close()
     path = os.path.abspath(uri)
-    _clients[path] = _clients.get(path, 1) - 1
+    _clients[path] -= 1
     if _clients[path] <= 0:
-        _clients.pop(path)
+        del _clients[path]
         server_manager_instance.release_server(path)
-
-
-def _running():
-    """Return the paths of the databases that Milvus Lite serves in this process."""
-    from milvus_lite.server_manager import server_manager_instance
-
-    return getattr(server_manager_instance, "_servers", {})
-
-
-# What is in it
 
 
 def folder(uri: str, name: str) -> Path:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from hashlib import blake2b
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,8 @@ def rows_by_id(pictures: Pictures, vectors: Vectors, dim: int) -> dict[str, dict
     only later, or keep silently.
     """
     by_id = _by_id(pictures)
-    ids = getattr(vectors, "ids", None)
-    values = check_vectors(vectors if ids is None else vectors.values, dim)
-    ids = list(by_id) if ids is None else ids
+    ids = getattr(vectors, "ids", list(by_id))
+    values = check_vectors(getattr(vectors, "values", vectors), dim)
     if len(ids) != len(values):
         raise RowError(
             f"There are {len(values)} vectors for {len(ids)} pictures. "
@@ -90,8 +90,8 @@ def _by_id(pictures):
 
 def _row(picture, vector):
     """Return one row; its digest changes when anything in the row does."""
-    row = {"id": picture.id, "path": str(picture.path), "width": picture.width}
-    row |= {"height": picture.height} | _label_fields(picture)
+    row = {"id": picture.id, "path": str(picture.path), **_label_fields(picture)}
+    row |= {"width": picture.width, "height": picture.height}
     if len(row["path"].encode()) > PATH_BYTES:
         raise RowError(
             f"The path of {picture.id!r} is longer than {PATH_BYTES} bytes. "
@@ -103,11 +103,10 @@ def _row(picture, vector):
 
 
 def _label_fields(picture):
-    """Return the eight label fields of a row: the picture's labels, then empty strings."""
     labels = [check_text(label, f"a label of picture {picture.id!r}") for label in picture.labels]
     if len(labels) > len(SLOTS):
         raise RowError(
             f"Picture {picture.id!r} has {len(labels)} labels, but the index keeps {len(SLOTS)}. "
             "Drop the least important ones."
         )
-    return dict(zip(SLOTS, labels + [""] * (len(SLOTS) - len(labels)), strict=True))
+    return dict(zip_longest(SLOTS, labels, fillvalue=""))
