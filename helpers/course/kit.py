@@ -17,14 +17,13 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from helpers import settings as _settings
 from helpers.dataset import voc, voc2012
 from helpers.features import weights
 from helpers.fetch.download import DownloadError, megabytes, need_space
 from helpers.files import atomic_write, tree_size
-from helpers.settings import Settings
+from helpers.settings import ROOT, Settings, from_environment
 
-LOCK = _settings.ROOT / "requirements.lock"
+LOCK = ROOT / "requirements.lock"
 WHEELS_BYTES = 1_200 << 20
 NOTE = Path(__file__).with_name("kit_note.txt")
 
@@ -37,7 +36,7 @@ def build(
     `count` may be `voc2012.ALL`. Run again, it fetches only what is missing. Raises DownloadError
     or WeightsError.
     """
-    settings = replace(settings or _settings.from_environment(), kit=None)
+    settings = replace(settings or from_environment(), kit=None)
     out = Path(out)
     (out / "SHA256SUMS").unlink(missing_ok=True)
     need_space(out, WHEELS_BYTES)

@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +44,13 @@ def fetch(
     is appended to another version of the file, and what turns out wrong is thrown away. Raises
     DownloadError.
     """
-    job = _Download(Path(path), size, tuple(digests), settings.timeout, progress)
-    if job.path.is_file() and size in (None, job.path.stat().st_size):
-        return job.path
-    refuse_offline(job.path.name, settings)
-    need_space(job.path.parent, (size or 0) - job.have())
-    job.path.parent.mkdir(parents=True, exist_ok=True)
-    return from_any(job.path.name, urls, job.run, job.reached, settings)
+    if path.is_file() and size in (None, path.stat().st_size):
+        return path
+    refuse_offline(path.name, settings)
+    job = _Download(path, size, tuple(digests), settings.timeout, progress)
+    need_space(path.parent, (size or 0) - job.have())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return from_any(path.name, urls, job.run, job.reached, settings)
 
 
 def from_any(
@@ -129,7 +128,6 @@ def kit_file(kit: Path, name: str, progress: bool = True) -> Path:
     return path
 
 
-@dataclass
 class _Download:
     """A file on its way: what it must be, and the part of it that is here.
 
@@ -137,16 +135,11 @@ class _Download:
     the version that it came from.
     """
 
-    path: Path
-    size: int | None
-    digests: tuple[tuple[str, str], ...]
-    timeout: float
-    progress: bool
-
-    def __post_init__(self):
-        self.part = self.path.with_name(self.path.name + ".part")
-        self.note = self.path.with_name(self.path.name + ".part.json")
-        self.doubted = set()
+    def __init__(self, path, size, digests, timeout, progress):
+        self.path, self.size, self.digests = path, size, digests
+        self.timeout, self.progress, self.doubted = timeout, progress, set()
+        self.part = path.with_name(path.name + ".part")
+        self.note = path.with_name(path.name + ".part.json")
 
     def have(self):
         return self.part.stat().st_size if self.part.exists() else 0

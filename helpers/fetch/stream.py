@@ -42,7 +42,7 @@ def first(
     `count` when the archive has no more. Interrupted, the next call asks for the rest from the
     last whole member on. Raises DownloadError.
     """
-    what, folder = f"The first {count:,} pictures of PASCAL VOC", Path(folder)
+    what = f"The first {count:,} pictures of PASCAL VOC"
     strangers = [path for path in folder.glob("*") if path.suffix != ".part"]
     if strangers and not (folder / STATE).exists():
         raise DownloadError(f"{folder} holds other files. Stream into an empty folder.")
@@ -77,7 +77,6 @@ class _Stream:
         self.count, self.sources, self.folder = count, [str(source) for source in sources], folder
         self.timeout, self.size, self.bar = timeout, size, bar
         self.state = _State(**read_json(folder / STATE))
-        self.missing = {p for p in self.state.pictures if not self._annotation(p).exists()}
         bar.n = bar.initial = len(self.state.pictures)
         self._save()
 
@@ -126,30 +125,30 @@ class _Stream:
         if not body.start:  # a server without Range sends what we have once more
             body.skip(state.offset)
         for member in members(body.read, state.offset):
-            self._take(member)
+            taken = self._take(member)
             state.source, state.version, state.total = str(source), body.version, body.total
             state.offset, state.taken = member.end, before + body.taken
-            if self._complete():
+            if taken and self._complete():
                 return
             if time.monotonic() - self.saved > 0.5:
                 self._save()
 
     def _take(self, member):
-        """Save `member` when it is a wanted picture or annotation, else pass over it."""
-        kind, stem = member.path.parent.name, member.path.stem
-        room = len(self.state.pictures) < self.count
-        if kind == "Annotations" and (room or stem in self.missing):
+        """Save `member` and return True when it is a wanted picture or annotation."""
+        kind, stem, pictures = member.path.parent.name, member.path.stem, self.state.pictures
+        room = len(pictures) < self.count
+        wanted = {"JPEGImages": room, "Annotations": room or stem in pictures}.get(kind, False)
+        if wanted:
             save(member, self.folder / kind / member.path.name)
-            self.missing.discard(stem)
-        elif kind == "JPEGImages" and room:
-            save(member, self.folder / kind / member.path.name)
-            self.state.pictures.append(stem)
-            if not self._annotation(stem).exists():
-                self.missing.add(stem)
+        if wanted and kind == "JPEGImages":
+            pictures.append(stem)
             self.bar.update()
+        return wanted
 
     def _complete(self):
-        return len(self.state.pictures) >= self.count and not self.missing
+        annotations, pictures = self.folder / "Annotations", self.state.pictures
+        full = len(pictures) >= self.count
+        return full and all((annotations / f"{stem}.xml").exists() for stem in pictures)
 
     def _finish(self):
         """Remove what isn't wanted, write the marker and return its content."""
@@ -161,15 +160,11 @@ class _Stream:
         (self.folder / STATE).unlink(missing_ok=True)
         return asdict(self.state)
 
-    def _annotation(self, stem):
-        return self.folder / "Annotations" / f"{stem}.xml"
-
     def _forget(self):
         """Begin again from the first byte, with an empty folder."""
         for kind in ("Annotations", "JPEGImages"):
             shutil.rmtree(self.folder / kind, ignore_errors=True)
         self.state = _State(taken=self.state.taken)
-        self.missing.clear()
         self.bar.reset()
 
     def _save(self):
