@@ -23,9 +23,7 @@ from helpers.fetch.download import DownloadError, megabytes, need_space
 from helpers.files import atomic_write, tree_size
 from helpers.settings import ROOT, Settings, from_environment
 
-LOCK = ROOT / "requirements.lock"
 WHEELS_BYTES = 1_200 << 20
-NOTE = Path(__file__).with_name("kit_note.txt")
 
 
 def build(
@@ -46,7 +44,8 @@ def build(
         shutil.copyfileobj(source, to)
     gather_wheels(out / "wheels")
     system, python = f"{platform.system()} {platform.machine()}", platform.python_version()
-    note = NOTE.read_text(encoding="utf-8").format(system=system, python=python, voc=what)
+    note = Path(__file__).with_name("kit_note.txt").read_text(encoding="utf-8")
+    note = note.format(system=system, python=python, voc=what)
     (out / "README.txt").write_text(note, encoding="utf-8")
     write_sums(out, progress)
     return out
@@ -69,7 +68,7 @@ def pack_voc(folder: Path, count: float, settings: Settings, progress: bool = Tr
 def gather_wheels(folder: Path) -> None:
     """Let pip download what requirements.lock names, for this system and this Python."""
     command = [sys.executable, "-m", "pip", "download", "--require-hashes", "--no-deps"]
-    command += ["--only-binary=:all:", "--dest", str(folder), "-r", str(LOCK)]
+    command += ["--only-binary=:all:", "--dest", str(folder), "-r", str(ROOT / "requirements.lock")]
     if subprocess.run(command, check=False).returncode:
         raise DownloadError(
             "pip could not download all wheels; its own message is above. Run this again on a "

@@ -99,22 +99,20 @@ def _best(settings, progress):
 def _own(asked, settings, progress):
     """Return the learner's own pictures: a folder, or a tar archive unpacked below the data."""
     path = ROOT / Path(asked).expanduser()
-    if path.is_dir():
-        why = f"the pictures in the folder {path.name}, {ASKED}."
-        return Selection(_unique_name(path), why, path)
-    if not path.is_file():
+    if not path.exists():
         raise DatasetError(
             f"BOOTCAMP_DATASET is {asked!r}, and there is no such folder or archive. Set it to a "
             "folder of pictures, a .tar, auto, voc, voc:N (such as voc:2000) or sample."
         )
-    if path.suffix.lower() != ".tar":
+    if not path.is_dir() and path.suffix.lower() != ".tar":
         raise DatasetError(
             f"{path.name} is not a .tar archive. Unpack it, and set BOOTCAMP_DATASET to the folder."
         )
-    name = _unique_name(path)
-    unpack(path, settings.data / "datasets" / name, progress)
-    why = f"the pictures in {path.name}, {ASKED}."
-    return Selection(name, why, settings.data / "datasets" / name)
+    name, folder, what = _unique_name(path), path, f"the folder {path.name}"
+    if not path.is_dir():
+        folder, what = settings.data / "datasets" / name, path.name
+        unpack(path, folder, progress)
+    return Selection(name, f"the pictures in {what}, {ASKED}.", folder)
 
 
 def _sample(because):
@@ -145,7 +143,7 @@ def _assert_whole(place, pictures, settings):
     boxes = [box for picture in pictures for box in picture.boxes]
     found = {
         "pictures": len(pictures),
-        "annotations": len(list((voc.find(place) / "Annotations").glob("*.xml"))),
+        "annotations": sum(bool(picture.boxes) for picture in pictures),
         "objects": len(boxes),
         "classes": len({box.label for box in boxes}),
     }

@@ -56,8 +56,7 @@ def kit_count(settings: Settings) -> float:
     """Return how many pictures the kit's largest VOC archive is named for: N or `ALL`."""
     folder = settings.kit / "voc"
     counts = [_count(path.stem) for path in folder.glob("voc-*.tar")]
-    if (folder / settings.voc_release.file).exists():
-        counts.append(ALL)
+    counts += [ALL] if (folder / settings.voc_release.file).exists() else []
     if not any(counts):
         raise KitError(
             f"The kit {settings.kit} has no PASCAL VOC archive in its folder voc. Build it again "

@@ -156,7 +156,6 @@ class _Source:
         self._read = read
 
     def read(self, count):
-        """Return 1 to `count` bytes; raise TruncatedArchiveError when there are none."""
         data = self._read(count)
         if not data:
             raise TruncatedArchiveError("The archive is cut off before its end. Fetch it again.")
@@ -215,7 +214,6 @@ def _assert_end(stream):
 
 
 def _has_size(path, size):
-    """Return True when `path` is a file of `size` bytes."""
     with suppress(OSError):
         return path.is_file() and path.stat().st_size == size
     return False

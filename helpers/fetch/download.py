@@ -118,7 +118,7 @@ def kit_file(kit: Path, name: str, progress: bool = True) -> Path:
     try:
         lines = (kit / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
         digest = next(line.partition("  ")[0] for line in lines if line.endswith(f"  {name}"))
-        wrong = _wrong_digest(path, [("sha256", digest)], progress)
+        wrong = _fault(path, [("sha256", digest)], progress)
     except (OSError, StopIteration) as error:
         raise KitError(
             f"The kit {kit} has no {name}, or no SHA256SUMS that names it. Copy all of it again."
@@ -151,12 +151,15 @@ class _Download:
     def run(self, url):
         """Return the path, with its bytes from `url`; raise RemoteError if they are wrong."""
         pieces = self._receive(url)
-        wrong = _wrong_digest(self.part, self.digests, self.progress)
+        wrong = f"it sent {self.have():,} bytes instead of {self.size or 0:,}"
+        if self.size in (None, self.have()):
+            wrong = _fault(self.part, self.digests, self.progress)
         if wrong:
-            self._forget()
+            self.part.unlink()
+            self.note.unlink(missing_ok=True)
             again = pieces and url not in self.doubted  # perhaps pieces of different files
             self.doubted.add(url)
-            raise RemoteError(f"its bytes are not the right ones ({wrong} differs)", again)
+            raise RemoteError(wrong, again)
         durable_replace(self.part, self.path)
         self.note.unlink(missing_ok=True)
         return self.path
@@ -169,10 +172,6 @@ class _Download:
         with closing(open_at(url, start, version, self.size, self.timeout)) as body:
             write_json(self.note, {"url": url, "version": body.version})
             self._append(body)
-        if self.size not in (None, self.have()):
-            reason = f"it sent {self.have():,} bytes instead of {self.size:,}"
-            self._forget()
-            raise RemoteError(reason)
         return body.start > 0
 
     def _append(self, body):
@@ -200,13 +199,9 @@ class _Download:
             return have, note["version"]
         return have if self.digests else 0, ""
 
-    def _forget(self):
-        self.part.unlink(missing_ok=True)
-        self.note.unlink(missing_ok=True)
 
-
-def _wrong_digest(path, digests, progress):
-    """Return the name of the first of `digests` that the file doesn't have, or None."""
+def _fault(path, digests, progress):
+    """Return in words which of `digests` the file doesn't have, or None."""
     if not digests:
         return None
     sums = {name: hashlib.new(name, usedforsecurity=False) for name, _ in digests}
@@ -218,7 +213,8 @@ def _wrong_digest(path, digests, progress):
             for digest in sums.values():
                 digest.update(data)
             bar.update(len(data))
-    return next((name for name, right in digests if sums[name].hexdigest() != right.lower()), None)
+    wrong = [name for name, right in digests if sums[name].hexdigest() != right.lower()]
+    return f"its bytes are not the right ones ({wrong[0]} differs)" if wrong else None
 
 
 def byte_bar(what: str, total: int | None, start: int, progress: bool) -> tqdm:
