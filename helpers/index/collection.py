@@ -3,12 +3,12 @@
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Any
 
 from tqdm.auto import tqdm
 
-from helpers.files import read_json, tree_size, write_json
+from helpers.files import tree_size
 from helpers.index import connection, index_types, milvus_lite
 from helpers.index.errors import MilvusError, MissingRowsWarning, translate_error
 from helpers.index.schema import schema
@@ -17,12 +17,11 @@ ROWS_PER_CALL = 1000  # measured: smaller and larger batches are slower
 LOG_FLUSH_BYTES = 200_000  # of log that need no flush, about 90 rows
 RELOAD_ROWS = 4000  # new rows, of which a server at first searches only a part
 TIMEOUT_SECONDS = 120  # for one call, or for one index to be built
-RECEIPTS = "receipts.json"  # in the folder of a Milvus Lite database: {collection: rows}
-PROPERTY = "bootcamp.rows"  # of a collection on a server, says the same
+PROPERTY = "bootcamp.rows"  # of a collection: how many rows it is known to have had
 STRONG = {"consistency_level": "Strong"}  # a read that sees everything written before it
 
 
-class Collection:
+class Collection(AbstractContextManager):
     """A collection named `name` for vectors of `dim` numbers, created if it isn't there.
 
     `missing` is how many rows it has lost since they were acknowledged; MissingRowsWarning tells of
@@ -41,9 +40,6 @@ class Collection:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *_):
         self.close()
@@ -83,10 +79,9 @@ class Collection:
         """Create the collection or check the one there, load it, and count its rows."""
         if self._call("look into", "has_collection"):
             self._check_schema()
-            if not self._call("look into", "list_indexes"):  # killed before it was created
-                self._create_index(index_type or "EXACT", 0)
         else:
             self._call("create a collection in", "create_collection", schema=schema(self.dim))
+        if not self._call("look into", "list_indexes"):  # new, or killed before it got one
             self._create_index(index_type or "EXACT", 0)
         self._load()
         if self.is_lite:
@@ -186,7 +181,13 @@ class Collection:
             self.rebuild(index_type, progress)
         elif not self.is_lite:
             self._wait_for_server(progress)
-            self._reload_after(written)
+            # Workaround (milvus 2.3.5): for 12 to 20 seconds after the index is finished it still
+            # searches new rows in memory, and of more than about 5,000 only one eighth.
+            # Upstream: https://github.com/milvus-io/milvus/issues/42848.
+            # Test: test_new_rows_are_searched_in_part_until_reloaded.
+            if written > RELOAD_ROWS:
+                self._call("release", "release_collection")
+                self._load()
         elif not milvus_lite.wait_until_indexed(self.uri, self.name, TIMEOUT_SECONDS):
             raise _too_slow()
         self._acknowledge(rows + self.missing)
@@ -200,7 +201,6 @@ class Collection:
             self._call("flush", "flush")
 
     def _wait_for_server(self, progress):
-        """Wait until the index is really built, with a progress bar over the rows."""
         # Workaround (milvus 2.3.5): "Finished" comes while rows are pending.
         # Upstream: https://github.com/milvus-io/milvus/issues/40580.
         # Test: test_an_index_is_finished_while_rows_are_pending.
@@ -214,16 +214,6 @@ class Collection:
                     return
                 time.sleep(0.2)
         raise _too_slow()
-
-    def _reload_after(self, written):
-        """Make a server search the index now, and no longer the copy of new rows in its memory."""
-        # Workaround (milvus 2.3.5): for 12 to 20 seconds after the index is finished it searches
-        # that copy, and of more than about 5,000 rows only one eighth.
-        # Upstream: https://github.com/milvus-io/milvus/issues/42848.
-        # Test: test_new_rows_are_searched_in_part_until_reloaded.
-        if written > RELOAD_ROWS:
-            self._call("release", "release_collection")
-            self._load()
 
     # The rows
 
@@ -266,14 +256,12 @@ class Collection:
 
     def drop(self) -> None:
         """Delete the collection with all its rows, and close; opening creates an empty one."""
-        self._acknowledge(0)
         self._call("drop", "drop_collection")
         self.close()
 
     def recreate(self) -> None:
         """Drop the collection and create it again, empty, with an index of the same type."""
         index_type = self.index_type()
-        self._acknowledge(0)
         self._call("drop", "drop_collection")
         self._open(index_type)
 
@@ -283,17 +271,11 @@ class Collection:
 
     def _acknowledged(self):
         """Return how many rows the collection is known to have had, 0 when nobody noted it."""
-        if self.is_lite:
-            return int(read_json(Path(self.uri) / RECEIPTS).get(self.name, 0))
         described = self._call("look into", "describe_collection")
         return int(dict(described.get("properties") or {}).get(PROPERTY, 0))
 
     def _acknowledge(self, count):
-        if self.is_lite:
-            receipts = Path(self.uri) / RECEIPTS
-            write_json(receipts, read_json(receipts) | {self.name: count})
-        else:
-            self._call("write to", "alter_collection_properties", {PROPERTY: str(count)})
+        self._call("write to", "alter_collection_properties", {PROPERTY: str(count)})
 
 
 def _batches(items):

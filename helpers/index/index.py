@@ -159,18 +159,13 @@ class Index(Collection):
             )
         vectors, condition = check_vectors(vectors, self.dim), expression(label_filter)
         options = {"filter": condition, "output_fields": ["path", *SLOTS]}
-        options["search_params"] = self._search_parameters(k, everywhere=bool(condition))
+        parameters = index_types.search_parameters(self._index(age=1), k, bool(condition))
+        options["search_params"] = {"params": parameters}
         found = []
         for start in range(0, len(vectors), QUERIES_PER_CALL):
             part = vectors[start : start + QUERIES_PER_CALL]
             found += self._nearest(part, k, k + TIE_MARGIN, options)
         return found
-
-    def _search_parameters(self, k, everywhere):
-        index = self._index(age=1)
-        index_type, nlist = index_types.type_and_nlist(index)
-        rows = index["total_rows"]
-        return {"params": index_types.search_parameters(index_type, k, nlist, rows, everywhere)}
 
     def _nearest(self, vectors, k, limit, options):
         """Return the k best Hits for each vector, out of `limit`.

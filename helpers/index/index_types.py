@@ -53,21 +53,22 @@ def build_parameters(index_type: str, rows: int) -> dict[str, int]:
 
 
 def search_parameters(
-    index_type: str, k: int, nlist: int = 1, rows: int = 0, everywhere: bool = False
+    description: Mapping[str, Any], k: int, everywhere: bool = False
 ) -> dict[str, int]:
-    """Return the parameters with which to search for k hits.
+    """Return the parameters with which to search an index, by `describe_index`, for k hits.
 
     `everywhere` looks into all cells or, in a graph, at all rows, as a filter needs: the k nearest
     rows that pass it may be far from the query.
     """
     # Workaround (milvus-lite 3.2.2): a filtered graph search loses up to half of the hits, where a
     # server loses none. Upstream: none known. Test: test_a_filtered_graph_search_loses_hits.
+    index_type, nlist = type_and_nlist(description)
     if index_type in ("EXACT", "IVF_FLAT", "IVF_SQ8", "SCANN"):
         probed = {"nprobe": nlist if everywhere else max(1, -(-nlist // 8))}
         # SCANN's four bits only pick candidates, which are then compared in full
         return probed | ({"reorder_k": max(200, 10 * k)} if index_type == "SCANN" else {})
     if index_type == "HNSW":
-        return {"ef": min(MAX_EF, max(256, 4 * k, rows if everywhere else 0))}
+        return {"ef": min(MAX_EF, max(256, 4 * k, description["total_rows"] if everywhere else 0))}
     if index_type == "DISKANN":
         return {"search_list": max(32, 2 * k)}
     return {}

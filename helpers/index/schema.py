@@ -77,7 +77,6 @@ def check_vectors(values: ArrayLike, dim: int) -> NDArray[np.float32]:
 
 
 def _by_id(pictures):
-    """Return {id: picture}, refusing an id that stands for two pictures."""
     by_id = {}
     for picture in pictures:
         if by_id.setdefault(check_text(picture.id, "a picture's id"), picture) is not picture:

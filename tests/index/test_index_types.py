@@ -39,12 +39,13 @@ def test_parameters_follow_the_rows():
     assert index_types.build_parameters("IVF_FLAT", 1_000_000) == {"nlist": 4000}  # 4 √rows
     assert index_types.build_parameters("IVF_FLAT", 0) == {"nlist": 2}  # 1 would be EXACT
     assert index_types.build_parameters("EXACT", 17_125) == {"nlist": 1}
-    assert index_types.search_parameters("HNSW", k=10) == {"ef": 256}
-    assert index_types.search_parameters("HNSW", k=100) == {"ef": 400}
-    assert index_types.search_parameters("IVF_FLAT", 10, nlist=128) == {"nprobe": 16}
-    assert index_types.search_parameters("IVF_FLAT", 10, nlist=128, everywhere=True) == {
-        "nprobe": 128
-    }
+    graph = {"index_type": "HNSW", "total_rows": 17_125}
+    assert index_types.search_parameters(graph, k=10) == {"ef": 256}
+    assert index_types.search_parameters(graph, k=100) == {"ef": 400}
+    assert index_types.search_parameters(graph, k=10, everywhere=True) == {"ef": 17_125}
+    cells = {"index_type": "IVF_FLAT", "nlist": 128}
+    assert index_types.search_parameters(cells, k=10) == {"nprobe": 16}
+    assert index_types.search_parameters(cells, k=10, everywhere=True) == {"nprobe": 128}
 
 
 def test_changing_the_index_type_keeps_the_rows(filled):

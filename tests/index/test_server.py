@@ -294,7 +294,7 @@ def test_new_rows_are_searched_in_part_until_reloaded(served):
     while client.describe_index("plain", "vector")["pending_index_rows"]:
         time.sleep(0.2)
     queries = np.random.default_rng(1).standard_normal((20, 512), dtype=np.float32)
-    assert exact_recall(client, values, queries) < 0.9, "_reload_after may be needless"
+    assert exact_recall(client, values, queries) < 0.9, "flush_and_index need not reload"
     client.release_collection("plain")
     client.load_collection("plain")
     assert exact_recall(client, values, queries) > 0.99
