@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -52,13 +51,13 @@ def walk(root: Path, ledger: Ledger) -> Iterator[Path]:
 
     def unreadable(error):
         path = Path(error.filename).relative_to(root)
-        ledger.add(path.as_posix(), f"it can't be read: {error.strerror}")
+        ledger.add(path, f"it can't be read: {error.strerror}")
 
     for place, folders, files in os.walk(root, followlinks=True, onerror=unreadable):
         status = os.stat(place)
         if (status.st_dev, status.st_ino) in seen:
             path = Path(place).relative_to(root)
-            ledger.add(path.as_posix(), "this folder is a link to one already read")
+            ledger.add(path, "this folder is a link to one already read")
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
@@ -69,15 +68,14 @@ def walk(root: Path, ledger: Ledger) -> Iterator[Path]:
 
 def _refuse_by_name(path, root, taken):
     """Raise PictureError when its name, or what it is, rules `path` out."""
-    try:
-        str(path.relative_to(root)).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise PictureError("its name is not valid UTF-8; rename it") from error
+    relative = str(path.relative_to(root))
+    if relative != relative.encode("utf-8", "ignore").decode("utf-8"):
+        raise PictureError("its name is not valid UTF-8; rename it")
     if path.is_symlink() and not path.exists():
         raise PictureError("it is a broken link: what it points to doesn't exist")
     if path.suffix.lower() not in SUFFIXES:
         raise PictureError(f"its name doesn't end like a picture's ({', '.join(SUFFIXES)})")
-    if not stat.S_ISREG(path.stat().st_mode):
+    if not path.is_file():
         raise PictureError("it isn't a plain file but a pipe, a socket or a device")
     if _id(path, root) in taken:
         raise PictureError("its name differs from another's only in how accents are stored")

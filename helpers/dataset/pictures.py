@@ -101,8 +101,8 @@ class Ledger:
 
     def add(self, path: str | Path, reason: str, used: bool = False) -> None:
         """Note `reason` against `path`, whose odd bytes become \\xNN, so it can be printed."""
-        printable = os.fsencode(path).decode("utf-8", "backslashreplace")
-        self.entries.append(Skipped(printable, reason, used))
+        name = os.fsencode(Path(path).as_posix()).decode("utf-8", "backslashreplace")
+        self.entries.append(Skipped(name, reason, used))
 
     def __len__(self) -> int:
         """Return how many files were skipped; remarks on pictures in use don't count."""
@@ -192,9 +192,9 @@ def read_all(
             picture = read(path, pictures)
             pictures[picture.id] = picture
         except PictureError as error:
-            ledger.add(path.relative_to(root).as_posix(), str(error))
+            ledger.add(path.relative_to(root), str(error))
         except OSError as error:
-            ledger.add(path.relative_to(root).as_posix(), f"it can't be read: {error.strerror}")
+            ledger.add(path.relative_to(root), f"it can't be read: {error.strerror}")
     return list(pictures.values())
 
 

@@ -100,7 +100,7 @@ def _boxes(path, root, ledger):
         return annotation(root / "Annotations" / f"{path.stem}.xml")
     except AnnotationError as error:
         remark = f"{error}; it stays, without labels"
-        ledger.add(path.relative_to(root).as_posix(), remark, used=True)
+        ledger.add(path.relative_to(root), remark, used=True)
         return ()
 
 

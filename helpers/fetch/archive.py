@@ -86,22 +86,6 @@ def members(read: Callable[[int], bytes], start: int = 0) -> Iterator[Member]:
         raise ArchiveError(text) from error
 
 
-def safe_path(name: str) -> PurePosixPath:
-    """Return the member `name` as a relative path; raise ArchiveError when it leads outside.
-
-    Refused are absolute paths, `..`, drive letters, backslashes and control characters: what one
-    system takes for a letter of a name, another takes for a way out of the folder.
-    """
-    path = PurePosixPath(name)
-    odd = re.search(r"[\\:\0-\x1f]", name)
-    if not path.parts or path.is_absolute() or ".." in path.parts or odd:
-        raise ArchiveError(
-            f"The archive holds {name!r}, which could land outside its folder, so it was not "
-            "unpacked. Use an archive from a source you trust."
-        )
-    return path
-
-
 def save(member: Member, target: Path) -> None:
     """Write `member` to `target`, which gets its name only when it is whole.
 
@@ -127,7 +111,6 @@ def unpack(archive: Path, folder: Path, progress: bool = True) -> None:
     is emptied first. The marker is written last, with the files in the archive's order. Raises
     ArchiveError.
     """
-    archive, folder = Path(archive), Path(folder)
     begun, status = read_json(folder / BEGUN), archive.stat()
     identity = {"bytes": status.st_size, "changed": status.st_mtime_ns, "reader": READER}
     if begun == identity and (folder / MARKER).exists():
@@ -188,7 +171,11 @@ class _Header(tarfile.TarInfo):
 
 
 def _path_of_file(header):
-    """Return the path of a visible file, None for what isn't one; raise ArchiveError for links."""
+    """Return the relative path of a visible file, None for what isn't one; raise ArchiveError.
+
+    Refused are links, devices, absolute paths, `..`, drive letters, backslashes and control
+    characters: what one system takes for a letter, another takes for a way out of the folder.
+    """
     if header.isdir() or header.name.endswith("/"):
         return None
     if not header.isreg():
@@ -196,7 +183,13 @@ def _path_of_file(header):
             f"The archive holds {header.name!r}, which is a link or a device and not a file, so it "
             "was not unpacked. Pack the pictures again as plain files."
         )
-    path = safe_path(header.name)
+    path = PurePosixPath(header.name)
+    odd = re.search(r"[\\:\0-\x1f]", header.name)
+    if not path.parts or path.is_absolute() or ".." in path.parts or odd:
+        raise ArchiveError(
+            f"The archive holds {header.name!r}, which could land outside its folder, so it was "
+            "not unpacked. Use an archive from a source you trust."
+        )
     return None if any(part.startswith(".") for part in path.parts) else path
 
 

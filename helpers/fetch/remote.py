@@ -51,7 +51,7 @@ class Body:
     def read(self, count: int) -> bytes:
         """Return 1 to `count` bytes, none at the end; raise RemoteError when the line breaks."""
         try:
-            data = self.raw.read1(count)
+            data = self.raw.read1(min(count, 1 << 16))  # it makes room for all that it is asked for
         except Exception as error:  # urllib3, http.client, ssl and socket have their own
             raise _broken(error, self.timeout) from error
         self.taken += len(data)
@@ -60,13 +60,11 @@ class Body:
             raise RemoteError(f"the connection ended {left:,} bytes early", again=True)
         return data
 
-    def skip(self, count: int) -> None:
-        """Read `count` bytes and forget them; raise RemoteError when there are fewer."""
-        while count:
-            part = self.read(count)
-            if not part:
+    def skip_to(self, offset: int) -> None:
+        """Read up to `offset` in the file and forget it; raise RemoteError when it is shorter."""
+        while self.start + self.taken < offset:
+            if not self.read(offset - self.start - self.taken):
                 raise RemoteError("it ended before the part that is still missing")
-            count -= len(part)
 
     def close(self) -> None:
         """End the connection or close the file."""

@@ -122,8 +122,7 @@ class _Stream:
     def _walk(self, source, body, before):
         """Take members off `body` until everything wanted is here or the archive ends."""
         state = self.state
-        if not body.start:  # a server without Range sends what we have once more
-            body.skip(state.offset)
+        body.skip_to(state.offset)  # a server without Range sends what we have once more
         for member in members(body.read, state.offset):
             taken = self._take(member)
             state.source, state.version, state.total = str(source), body.version, body.total

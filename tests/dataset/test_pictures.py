@@ -309,17 +309,20 @@ def test_odd_names_links_and_pipes_go_to_the_ledger(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "directory.jpg").mkdir()
-    with open(os.fsencode(tmp_path) + b"/caf\xe9.jpg", "wb") as file:
-        file.write(tiny_voc.jpeg(5))
+    os.mkdir(os.fsencode(tmp_path) + b"/caf\xe9")
+    for name in (b"/caf\xe9.jpg", b"/caf\xe9/in.jpg"):
+        with open(os.fsencode(tmp_path) + name, "wb") as file:
+            file.write(tiny_voc.jpeg(5))
     pictures, ledger = folder.list_pictures(tmp_path)
     assert [p.id for p in pictures] == ["far/linked.jpg", "good.jpg", "link.jpg"]
     told = reasons(ledger)
     assert "not valid UTF-8" in told["caf\\xe9.jpg"]
+    assert "not valid UTF-8" in told["caf\\xe9/in.jpg"]
     assert "broken link" in told["broken.jpg"]
     assert "pipe" in told["pipe.jpg"]
     assert "already read" in told["loop"]
     assert "same content" in told["link.jpg"]
-    assert ledger.to_csv(tmp_path / "l.csv").read_text(encoding="utf-8").count("\n") == 6
+    assert ledger.to_csv(tmp_path / "l.csv").read_text(encoding="utf-8").count("\n") == 7
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows normalises no names")
