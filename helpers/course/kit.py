@@ -35,7 +35,6 @@ def build(
     or WeightsError.
     """
     settings = replace(settings or from_environment(), kit=None)
-    out = Path(out)
     (out / "SHA256SUMS").unlink(missing_ok=True)
     need_space(out, WHEELS_BYTES)
     what = pack_voc(out / "voc", count, settings, progress)

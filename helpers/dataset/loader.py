@@ -9,14 +9,13 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from helpers import settings as _settings
 from helpers.dataset import folder, voc, voc2012
 from helpers.dataset.pictures import Ledger, Picture, Selection, remembered_sizes
 from helpers.errors import PlainError
 from helpers.fetch.archive import unpack
 from helpers.fetch.download import DownloadError
 from helpers.files import file_lock
-from helpers.settings import ROOT, SAMPLE, Settings
+from helpers.settings import ROOT, SAMPLE, Settings, from_environment
 
 WORKSHOP = 2000
 """How many pictures of PASCAL VOC `auto` streams: enough to learn from, a tenth of the bytes."""
@@ -50,7 +49,7 @@ def load(settings: Settings | None = None, progress: bool = True) -> Dataset:
     It is `auto`, `voc`, `voc:N`, `sample`, a folder or a `.tar`. The ledger is also written to
     `ledgers/NAME.csv` under `settings.data`. Raises DatasetError, DownloadError, ArchiveError.
     """
-    settings = settings or _settings.from_environment()
+    settings = settings or from_environment()
     waiting = "Another notebook is fetching these pictures; waiting for it to finish."
     try:
         with file_lock(settings.data / "datasets" / ".lock", lambda: _print(waiting, progress)):

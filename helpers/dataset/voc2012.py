@@ -31,7 +31,8 @@ def obtain(count: float, because: str, settings: Settings, progress: bool = True
     if have < count < ALL:
         note += f", {have:,} is all that the archive has"
     if count == ALL:
-        _download_path(settings).unlink(missing_ok=True)  # unpacked, it is of no further use
+        # Unpacked, it is of no further use.
+        (settings.data / "downloads" / settings.voc_release.file).unlink(missing_ok=True)
     what = "all" if count == ALL else f"the first {count:,} pictures"
     why = f"{what} of PASCAL VOC 2012 ({note}), {because}."
     return Selection(name, why, settings.data / "datasets" / holder, only)
@@ -102,14 +103,9 @@ def _from_web(count, settings, progress):
         done = stream.first(count, urls, folder, settings, progress, size)
         total = f" of the archive's {megabytes(done['total'])}" if done["total"] else ""
         return f"streamed, {megabytes(done['taken'])}{total}"
-    path = _download_path(settings)
+    path = settings.data / "downloads" / release.file
     if not settings.offline:
         need_space(path.parent, 2 * release.size - tree_size(folder, path.parent))
     fetch(urls, path, settings, progress, release.size, release.digests)
     archive.unpack(path, folder, progress)
     return f"downloaded and verified, {megabytes(release.size)}"
-
-
-def _download_path(settings):
-    """Return where the whole archive is kept until it is unpacked."""
-    return settings.data / "downloads" / settings.voc_release.file

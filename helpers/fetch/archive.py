@@ -6,6 +6,7 @@ member, memory stays bounded, and no name leads out of the folder.
 """
 
 import errno
+import os
 import re
 import shutil
 import tarfile
@@ -20,9 +21,6 @@ from helpers.fetch.download import byte_bar
 from helpers.files import atomic_write, read_json, write_json
 
 BEGUN, MARKER = ".archive.json", ".complete.json"
-
-READER = 2
-"""Goes up when archives must be unpacked again; version 1 lost long and non-ASCII names."""
 
 EXTENSIONS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 EXTENSIONS += (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
@@ -112,7 +110,7 @@ def unpack(archive: Path, folder: Path, progress: bool = True) -> None:
     ArchiveError.
     """
     begun, status = read_json(folder / BEGUN), archive.stat()
-    identity = {"bytes": status.st_size, "changed": status.st_mtime_ns, "reader": READER}
+    identity = {"bytes": status.st_size, "changed": status.st_mtime_ns}
     if begun == identity and (folder / MARKER).exists():
         return
     if begun not in ({}, identity):
@@ -123,7 +121,8 @@ def unpack(archive: Path, folder: Path, progress: bool = True) -> None:
         for member in members(file.read):
             target = folder / member.path
             # Of two members with one name the later one counts, as for every tar program.
-            if member.path in files or not _has_size(target, member.size):
+            whole = os.path.isfile(target) and target.stat().st_size == member.size
+            if member.path in files or not whole:
                 save(member, target)
             files[member.path] = None
             bar.update(member.end - bar.n)
@@ -132,14 +131,14 @@ def unpack(archive: Path, folder: Path, progress: bool = True) -> None:
     write_json(folder / MARKER, {"files": [str(path) for path in files]})
 
 
+@dataclass
 class _Source:
     """What `tarfile` reads from: it takes a short read for the end, so here the end is an error."""
 
-    def __init__(self, read):
-        self._read = read
+    read_some: Callable[[int], bytes]
 
     def read(self, count):
-        data = self._read(count)
+        data = self.read_some(count)
         if not data:
             raise TruncatedArchiveError("The archive is cut off before its end. Fetch it again.")
         return data
@@ -204,9 +203,3 @@ def _assert_end(stream):
                 zeros = MAX_PADDING + 1
             if zeros > MAX_PADDING:
                 raise tarfile.ReadError("zeros where a header should be")
-
-
-def _has_size(path, size):
-    with suppress(OSError):
-        return path.is_file() and path.stat().st_size == size
-    return False

@@ -50,7 +50,7 @@ def fetch(
     job = _Download(path, size, tuple(digests), settings.timeout, progress)
     need_space(path.parent, (size or 0) - job.have())
     path.parent.mkdir(parents=True, exist_ok=True)
-    return from_any(path.name, urls, job.run, job.reached, settings)
+    return from_any(path.name, urls, job.run, lambda: (len(job.doubted), job.have()), settings)
 
 
 def from_any(
@@ -144,10 +144,6 @@ class _Download:
     def have(self):
         return self.part.stat().st_size if self.part.exists() else 0
 
-    def reached(self):
-        """Return what grows as the download gets on."""
-        return len(self.doubted), self.have()
-
     def run(self, url):
         """Return the path, with its bytes from `url`; raise RemoteError if they are wrong."""
         pieces = self._receive(url)
@@ -169,23 +165,18 @@ class _Download:
         start, version = self._resume_point(url)
         if start == self.size:
             return True
-        with closing(open_at(url, start, version, self.size, self.timeout)) as body:
-            write_json(self.note, {"url": url, "version": body.version})
-            self._append(body)
-        return body.start > 0
-
-    def _append(self, body):
-        """Write the bytes of `body` to the part, from `body.start` on."""
-        size = self.size or body.total
         with (
+            closing(open_at(url, start, version, self.size, self.timeout)) as body,
             self.part.open("ab" if body.start else "wb") as file,
-            byte_bar(self.path.name, size, body.start, self.progress) as bar,
+            byte_bar(self.path.name, self.size or body.total, body.start, self.progress) as bar,
         ):
+            write_json(self.note, {"url": url, "version": body.version})
             while data := body.read(1 << 16):
                 file.write(data)
-                if size is not None and file.tell() > size:
+                if bar.total is not None and file.tell() > bar.total:
                     raise RemoteError("it sends more bytes than the file has")
                 bar.update(len(data))
+        return body.start > 0
 
     def _resume_point(self, url):
         """Return (bytes to keep, version to ask for) of an interrupted download.

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-AGENT = "reverse-image-search-bootcamp"
-
 # How an exception of requests, urllib3, http.client, ssl or socket reads; what it means in plain
 # words; whether the same address deserves another try.
 FAULTS = (
@@ -107,14 +105,13 @@ def _open_address(url, start, version, timeout):
     """Return the Body that the server at `url` gives when asked for byte `start` and on."""
     import requests  # 0.1 s, and most runs need no network
 
-    headers = {"Accept-Encoding": "identity", "User-Agent": AGENT}
+    headers = {"Accept-Encoding": "identity", "User-Agent": "reverse-image-search-bootcamp"}
     if start:
         headers["Range"] = f"bytes={start}-"
         headers |= {"If-Range": version} if version else {}
+    patience = min(timeout, 10), timeout
     try:
-        answer = requests.get(
-            url, headers=headers, stream=True, timeout=(min(timeout, 10), timeout)
-        )
+        answer = requests.get(url, headers=headers, stream=True, timeout=patience)
     except requests.RequestException as error:
         raise _broken(error, timeout) from error
     try:
