@@ -8,6 +8,6 @@ from helpers.lazy import lazy_exports
 
 __all__, __getattr__, __dir__ = lazy_exports(
     __name__,
-    loader=("Dataset", "DatasetError", "load"),
-    pictures=("Box", "Ledger", "Picture", "PictureError", "open_picture"),
+    loader=("Dataset", "load"),
+    pictures=("Box", "DatasetError", "Ledger", "Picture", "PictureError", "open_picture"),
 )

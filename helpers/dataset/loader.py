@@ -10,8 +10,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from helpers.dataset import folder, voc, voc2012
-from helpers.dataset.pictures import Ledger, Picture, Selection, remembered_sizes
-from helpers.errors import PlainError
+from helpers.dataset.pictures import DatasetError, Ledger, Picture, Selection, remembered_sizes
 from helpers.fetch.archive import unpack
 from helpers.fetch.download import DownloadError
 from helpers.files import file_lock
@@ -23,10 +22,6 @@ WORKSHOP = 2000
 ASKED = "because BOOTCAMP_DATASET asks for them"
 
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-
-
-class DatasetError(PlainError, ValueError):
-    """BOOTCAMP_DATASET asks for something that doesn't exist, or that can't be stored."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +133,7 @@ def _list(selection, settings, progress):
 
 
 def _assert_whole(place, pictures, settings):
-    """Raise VocError unless the full set holds what the release is known to hold."""
+    """Raise DatasetError unless the full set holds what the release is known to hold."""
     boxes = [box for picture in pictures for box in picture.boxes]
     found = {
         "pictures": len(pictures),
@@ -149,7 +144,7 @@ def _assert_whole(place, pictures, settings):
     known = settings.voc_release.counts
     wrong = [f"{found[k]:,} {k} instead of {n:,}" for k, n in known if found[k] != n]
     if wrong:
-        raise voc.VocError(
+        raise DatasetError(
             f"PASCAL VOC 2012 is not complete: it has {' and '.join(wrong)}. Delete {place} and "
             "run this again."
         )

@@ -129,6 +129,10 @@ class Ledger:
         return path
 
 
+class DatasetError(PlainError, ValueError):
+    """A data set that doesn't exist, isn't whole, holds no picture, or can't be stored."""
+
+
 class PictureError(PlainError, ValueError):
     """A file that isn't a usable picture; its text is the reason in plain words, for the ledger."""
 

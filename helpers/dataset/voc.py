@@ -12,6 +12,7 @@ from defusedxml import DefusedXmlException, ElementTree
 from helpers.dataset.pictures import (
     SUFFIXES,
     Box,
+    DatasetError,
     Ledger,
     Picture,
     PictureError,
@@ -19,11 +20,6 @@ from helpers.dataset.pictures import (
     decoded_size,
     read_all,
 )
-from helpers.errors import PlainError
-
-
-class VocError(PlainError, ValueError):
-    """A folder that isn't PASCAL VOC, or not all of it."""
 
 
 class AnnotationError(ValueError):
@@ -53,11 +49,11 @@ def list_pictures(
 
     A picture without a usable annotation stays, without labels, with a remark in the ledger.
     `size_of(path)` returns (width, height) or raises PictureError; `only` is a set of ids to keep
-    to. Raises VocError when there is no such folder.
+    to. Raises DatasetError when there is no such folder.
     """
     root = find(folder)
     if root is None:
-        raise VocError(f"{folder} has no folder JPEGImages. Give a VOC2007 or VOC2012 folder.")
+        raise DatasetError(f"{folder} has no folder JPEGImages. Give a VOC2007 or VOC2012 folder.")
     ledger, only = Ledger(), only and set(only)
 
     def read(path, taken):

@@ -136,10 +136,11 @@ class _Stream:
         """Save `member` and return True when it is a wanted picture or annotation."""
         kind, stem, pictures = member.path.parent.name, member.path.stem, self.state.pictures
         room = len(pictures) < self.count
-        wanted = {"JPEGImages": room, "Annotations": room or stem in pictures}.get(kind, False)
+        is_picture = kind == "JPEGImages" and room
+        wanted = is_picture or (kind == "Annotations" and (room or stem in pictures))
         if wanted:
             save(member, self.folder / kind / member.path.name)
-        if wanted and kind == "JPEGImages":
+        if is_picture:
             pictures.append(stem)
             self.bar.update()
         return wanted

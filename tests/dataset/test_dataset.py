@@ -94,7 +94,7 @@ def test_a_full_set_that_lacks_something_is_refused(tmp_path):
     with Server(ARCHIVE) as server:
         found = load(settings(tmp_path, "voc", server.url))
     (found.pictures[3].path.parents[1] / "Annotations" / f"{found.pictures[3].id}.xml").unlink()
-    with pytest.raises(voc.VocError, match="29 annotations instead of 30"):
+    with pytest.raises(DatasetError, match="29 annotations instead of 30"):
         load(settings(tmp_path, "voc"))
 
 

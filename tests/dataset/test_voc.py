@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tiny_voc
 
-from helpers.dataset import voc
+from helpers.dataset import DatasetError, voc
 from helpers.fetch import archive
 
 ORDER = [f"2007_{i:06}" for i in range(1, 61)]
@@ -36,7 +36,7 @@ def test_of_two_years_the_later_is_taken_and_no_voc_is_reported(tmp_path):
     later = make_folder(tmp_path, "VOC2012")
     assert voc.find(tmp_path) == later
     shutil.rmtree(tmp_path / "VOCdevkit")
-    with pytest.raises(voc.VocError, match="no folder JPEGImages"):
+    with pytest.raises(DatasetError, match="no folder JPEGImages"):
         voc.list_pictures(tmp_path)
 
 
