@@ -38,9 +38,8 @@ def build(
     (out / "SHA256SUMS").unlink(missing_ok=True)
     need_space(out, WHEELS_BYTES)
     what = pack_voc(out / "voc", count, settings, progress)
-    weights_file = weights.fetch(settings)
-    with weights_file.open("rb") as source, atomic_write(out / "weights" / weights_file.name) as to:
-        shutil.copyfileobj(source, to)
+    (out / "weights").mkdir(exist_ok=True)
+    shutil.copy(weights.fetch(settings), out / "weights")
     gather_wheels(out / "wheels")
     system, python = f"{platform.system()} {platform.machine()}", platform.python_version()
     note = Path(__file__).with_name("kit_note.txt").read_text(encoding="utf-8")

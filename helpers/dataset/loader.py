@@ -93,20 +93,20 @@ def _best(settings, progress):
 def _own(asked, settings, progress):
     """Return the learner's own pictures: a folder, or a tar archive unpacked below the data."""
     path = ROOT / Path(asked).expanduser()
-    if not path.exists():
+    if not path.is_dir() and not path.is_file():
         raise DatasetError(
             f"BOOTCAMP_DATASET is {asked!r}, and there is no such folder or archive. Set it to a "
             "folder of pictures, a .tar, auto, voc, voc:N (such as voc:2000) or sample."
         )
-    if not path.is_dir() and path.suffix.lower() != ".tar":
+    if path.is_file() and path.suffix.lower() != ".tar":
         raise DatasetError(
             f"{path.name} is not a .tar archive. Unpack it, and set BOOTCAMP_DATASET to the folder."
         )
-    name, folder, what = _unique_name(path), path, f"the folder {path.name}"
-    if not path.is_dir():
-        folder, what = settings.data / "datasets" / name, path.name
-        unpack(path, folder, progress)
-    return Selection(name, f"the pictures in {what}, {ASKED}.", folder)
+    name, place, what = _unique_name(path), path, f"the folder {path.name}"
+    if path.is_file():
+        place, what = settings.data / "datasets" / name, path.name
+        unpack(path, place, progress)
+    return Selection(name, f"the pictures in {what}, {ASKED}.", place)
 
 
 def _sample(because):

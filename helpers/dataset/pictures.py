@@ -5,7 +5,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -256,18 +256,11 @@ def _to_8_bit(image):
 
 def _reason(source, error):
     """Return in plain words why Pillow could not read `source`."""
-    if _is_empty(source):
-        return "it is empty (0 bytes)"
+    with suppress(OSError, TypeError, ValueError):  # an image or an open file: no size to ask for
+        in_memory = isinstance(source, io.BytesIO)
+        if not (source.getbuffer().nbytes if in_memory else os.path.getsize(source)):
+            return "it is empty (0 bytes)"
     if "truncated" in str(error).lower():
         return "it is cut off (truncated): a part of the picture is missing"
     damaged = f"it is damaged ({type(error).__name__}: {error})"
     return next((text for kind, text in REASONS.items() if isinstance(error, kind)), damaged)
-
-
-def _is_empty(source):
-    if isinstance(source, io.BytesIO):
-        return not source.getbuffer().nbytes
-    try:
-        return Path(source).stat().st_size == 0
-    except (OSError, TypeError, ValueError):
-        return False
