@@ -10,8 +10,8 @@ from helpers.lazy import lazy_exports
 
 __all__, __getattr__, __dir__ = lazy_exports(
     __name__,
-    runtime=("PrecisionError",),
+    runtime=("FeaturesError",),
     vector_store=("StoreError",),
-    vgg16=("ExtractionInterrupted", "FeaturesError", "VGG16", "Vectors", "load_vectors"),
+    vgg16=("ExtractionInterrupted", "VGG16", "Vectors", "load_vectors"),
     weights=("WeightsError",),
 )

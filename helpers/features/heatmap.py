@@ -4,19 +4,16 @@ Notebook 02 and the search page draw what `match_heatmap` returns.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from helpers.dataset.pictures import PictureSource
-from helpers.features.pooling import block5_pool
+from helpers.features.pooling import Floats, block5_pool
 from helpers.features.vgg16 import VGG16
-
-Heatmap = NDArray[np.float32]
 
 
 def match_heatmap(
     extractor: VGG16, image: PictureSource, other: PictureSource, channels: int = 64
-) -> tuple[Heatmap, Heatmap]:
+) -> tuple[Floats, Floats]:
     """Return which places of `image` and of `other` make them alike: two (size, size) float32.
 
     The cosine of two unit vectors is a sum over channels of the product of their entries. Each of
@@ -33,7 +30,7 @@ def match_heatmap(
     return tuple(_enlarge(heat, extractor.size) for heat in heats)
 
 
-def contributions(maps: NDArray[np.float32], pooling: str) -> NDArray[np.float32]:
+def contributions(maps: Floats, pooling: str) -> Floats:
     """Return each place's share of each channel's pooled value, (h, w, c); a channel sums to 1.
 
     A channel that never fired has no shares and sums to 0.

@@ -20,10 +20,8 @@ from tqdm.auto import tqdm
 from helpers.features import weights
 from helpers.features.networks import batch_size, convolutions
 from helpers.features.preprocess import centre
-from helpers.features.runtime import PrecisionError, silence_stderr, tensorflow
+from helpers.features.runtime import FeaturesError, silence_stderr, tensorflow
 from helpers.files import atomic_write
-
-CALIBRATION_PICTURES = 64
 
 
 class Int8Network:
@@ -34,7 +32,6 @@ class Int8Network:
     """
 
     def __init__(self, file, size):
-        """Load the quantised model from `file`."""
         cores, self.batch = os.cpu_count(), batch_size(size, "int8")
         self.threads = ThreadPoolExecutor(cores, "int8")
         self.single_core, self.all_cores = SimpleQueue(), SimpleQueue()
@@ -49,7 +46,7 @@ class Int8Network:
         return np.stack(list(self.threads.map(lambda one: _run(self.single_core, one), pictures)))
 
 
-def calibration_sample(pictures, count=CALIBRATION_PICTURES):
+def calibration_sample(pictures, count=64):
     """Return `count` of `pictures`, spread evenly over the data set; the same ones every time."""
     step = max(1, len(pictures) / count)
     return [pictures[int(number * step)] for number in range(min(count, len(pictures)))]
@@ -58,10 +55,10 @@ def calibration_sample(pictures, count=CALIBRATION_PICTURES):
 def quantised_model(pixels, size, settings, progress=True):
     """Return `(digest, path)` of the 8-bit model calibrated on `pixels`, (n, size, size, 3) uint8.
 
-    It is made when it isn't there yet, with a progress bar. Raises PrecisionError without pictures.
+    It is made when it isn't there yet, with a progress bar. Raises FeaturesError without pictures.
     """
     if not len(pixels):
-        raise PrecisionError(
+        raise FeaturesError(
             "int8 needs pictures to learn the network's ranges from, and there are none. "
             "Pass some, as in VGG16(precision='int8', pictures=data.pictures)."
         )
@@ -104,10 +101,9 @@ def _run(interpreters, picture):
 
 
 def _interpreter(file, threads):
-    """Return a TFLite interpreter of the model in `file`."""
     lite = tensorflow().lite
-    with warnings.catch_warnings(), silence_stderr():
-        warnings.simplefilter("ignore")  # that it will move to a package of its own one day
+    # The warning is that it will move to a package of its own one day.
+    with warnings.catch_warnings(action="ignore"), silence_stderr():
         interpreter = lite.Interpreter(str(file), num_threads=threads)
         interpreter.allocate_tensors()
     return interpreter

@@ -13,8 +13,6 @@ from helpers.features import weights
 from helpers.features.preprocess import centre
 from helpers.features.runtime import has_gpu, tensorflow
 
-LAYER = "block5_conv3"
-
 
 class FloatNetwork:
     """The network as a TensorFlow graph with the weights frozen in, in float32 or bfloat16.
@@ -26,7 +24,6 @@ class FloatNetwork:
     """
 
     def __init__(self, size, precision="float32", settings=None):
-        """Build the graph."""
         self.batch, self.shape = batch_size(size, precision), (size, size, 3)
         self.graph = _freeze(convolutions(size, precision, settings))
         gc.collect()  # the model's own copy of the weights, 59 MB
@@ -49,7 +46,9 @@ def convolutions(size, precision="float32", settings=None):
         whole = keras.applications.VGG16(include_top=False, weights=None, input_shape=shape)
     finally:
         keras.config.set_dtype_policy(before)
-    return weights.apply(keras.Model(whole.input, whole.get_layer(LAYER).output), settings)
+    return weights.apply(
+        keras.Model(whole.input, whole.get_layer(weights.LAYERS[-1]).output), settings
+    )
 
 
 def batch_size(size, precision, available=None):

@@ -1,6 +1,6 @@
 """Any picture as VGG16 was trained on it: a square, blue first, the mean pixel subtracted.
 
-Notebook 02 does this in the open. Everything that feeds a network uses these functions.
+Notebook 02 does this in the open; everything that feeds a network uses these two functions.
 """
 
 import numpy as np
@@ -11,15 +11,6 @@ from helpers.dataset.pictures import PictureSource, open_picture
 
 MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
 """ImageNet's mean pixel in blue, green and red; VGG16 was trained on the difference from it."""
-
-
-def preprocess(source: PictureSource, size: int = 224) -> NDArray[np.float32]:
-    """Return a picture as VGG16 was trained on it: (size, size, 3) float32, BGR, centred.
-
-    Values are between -123.68 and 151.061, the same as `keras.applications.vgg16.preprocess_input`
-    gives. Raises PictureError when the picture can't be read.
-    """
-    return centre(load_square(source, size))
 
 
 def load_square(source: PictureSource, size: int) -> NDArray[np.uint8]:
@@ -36,6 +27,7 @@ def load_square(source: PictureSource, size: int) -> NDArray[np.uint8]:
 def centre(rgb):
     """Return RGB pixels (..., 3) as BGR minus ImageNet's mean pixel, float32.
 
-    `rgb` is a uint8 or float32 array, or a float32 tensor inside a TensorFlow graph.
+    `rgb` is a uint8 or float32 array, or a float32 tensor inside a TensorFlow graph. Values are
+    those of `keras.applications.vgg16.preprocess_input`, between -123.68 and 151.061.
     """
     return rgb[..., ::-1] - MEAN_BGR

@@ -39,8 +39,8 @@ AUTO_FLOAT32_SECONDS = 60
 """Below this, `auto` stays with float32: nothing is faster than not having to explain it."""
 
 
-class PrecisionError(PlainError, ValueError):
-    """A precision that doesn't exist, or one that lacks what it needs."""
+class FeaturesError(PlainError, ValueError):
+    """An extractor that can't be made or used as asked, or vectors that aren't there."""
 
 
 def choose(setting, pictures=1, flags=None, cores=None, gpu=None) -> tuple[str, str]:
@@ -48,7 +48,7 @@ def choose(setting, pictures=1, flags=None, cores=None, gpu=None) -> tuple[str, 
 
     `setting` (BOOTCAMP_PRECISION) decides unless it is "auto". The processor's set of flags, its
     number of cores and whether there is a GPU are looked up where they are None. Raises
-    PrecisionError when `setting` isn't a precision.
+    FeaturesError when `setting` isn't a precision.
     """
     if setting != "auto":
         return check(setting), f"Precision: {setting}, because BOOTCAMP_PRECISION says so."
@@ -83,10 +83,10 @@ def cpu_flags() -> set[str]:
 
 
 def check(precision: str) -> str:
-    """Return `precision`; raise PrecisionError when there is none of that name."""
+    """Return `precision`; raise FeaturesError when there is none of that name."""
     if precision not in PRECISIONS:
         known = ", ".join((*PRECISIONS, "auto"))
-        raise PrecisionError(f"There is no precision {precision!r}. Use one of {known}.")
+        raise FeaturesError(f"There is no precision {precision!r}. Use one of {known}.")
     return precision
 
 

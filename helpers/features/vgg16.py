@@ -1,6 +1,6 @@
 """A picture becomes 512 numbers: VGG16's last convolution, pooled, at length one.
 
-Notebook 02 shows `preprocess`, the network and `max` pooling in the open; this is the same thing
+Notebook 02 shows preparation, network and `max` pooling in the open; this is the same thing
 made fast, resumable and honest about how it was made: the name, such as `vgg16-conv5-max-224`,
 says network, layer, pooling, input size and, unless it is float32, the precision. Vectors of
 different names are never mixed.
@@ -23,12 +23,9 @@ from helpers.features.networks import FloatNetwork
 from helpers.features.pooling import POOLINGS, l2_normalise
 from helpers.features.prefetch import load_pixels, prefetch
 from helpers.features.preprocess import load_square
+from helpers.features.runtime import FeaturesError
 from helpers.features.vector_store import Store, open_for_writing, read_manifest
 from helpers.settings import Settings
-
-
-class FeaturesError(PlainError, ValueError):
-    """An extractor that can't be made as asked, or vectors that aren't there."""
 
 
 class ExtractionInterrupted(PlainError, KeyboardInterrupt):
@@ -55,7 +52,7 @@ class VGG16:
     "auto", which follows BOOTCAMP_PRECISION or else chooses for this processor and the number of
     `pictures`, and says so; `size` is the side in pixels that a picture is squeezed to. For int8,
     64 of `pictures` teach the network its ranges; without them the first `extract` does.
-    Raises FeaturesError or PrecisionError for anything else, and WeightsError without weights.
+    Raises FeaturesError for anything else, and WeightsError without weights.
     """
 
     dim = 512
@@ -100,10 +97,10 @@ class VGG16:
     def maps(self, source: PictureSource) -> NDArray[np.float32]:
         """Return the last convolution's activations, (size/16, size/16, 512) float32, >= 0.
 
-        Raises PictureError when the picture can't be read, PrecisionError for int8 without ranges.
+        Raises PictureError when the picture can't be read, FeaturesError for int8 without ranges.
         """
         if self.network is None:
-            raise runtime.PrecisionError(
+            raise FeaturesError(
                 "The int8 network hasn't learned its ranges yet. Give it some pictures, "
                 "VGG16(precision='int8', pictures=data.pictures), or call extract first."
             )

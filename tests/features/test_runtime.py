@@ -8,11 +8,11 @@ from PIL import Image
 from vgg_kit import jpeg, picture_of_noise, real
 
 from helpers import dataset
-from helpers.features import VGG16, pooling, runtime, weights
+from helpers.features import VGG16, FeaturesError, pooling, runtime, weights
 from helpers.features.int8 import calibration_sample, to_int8
 from helpers.features.networks import batch_size
-from helpers.features.preprocess import centre, preprocess
-from helpers.features.runtime import PrecisionError, choose, tensorflow
+from helpers.features.preprocess import centre, load_square
+from helpers.features.runtime import choose, tensorflow
 from helpers.search import metrics
 
 
@@ -20,8 +20,9 @@ def test_preprocess_is_keras_own():
     image = picture_of_noise()
     keras = tensorflow().keras.applications.vgg16
     squeezed = np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR), np.float32)
-    assert np.array_equal(preprocess(image), keras.preprocess_input(squeezed.copy()))
-    assert preprocess(image, 96).shape == (96, 96, 3)
+    ours = centre(load_square(image, 224))
+    assert np.array_equal(ours, keras.preprocess_input(squeezed.copy()))
+    assert load_square(image, 96).shape == (96, 96, 3)
 
 
 EVERY_COLOUR = np.stack([np.roll(np.arange(256, dtype=np.uint8), 85 * i) for i in range(3)], -1)
@@ -79,7 +80,7 @@ def test_the_setting_overrules_the_choice():
     found, why = choose("int8", 10, ZEN, cores=2, gpu=False)
     assert found == "int8"
     assert "BOOTCAMP_PRECISION" in why
-    with pytest.raises(PrecisionError, match=r"no precision 'int4'.*float32, bfloat16, int8, auto"):
+    with pytest.raises(FeaturesError, match=r"no precision 'int4'.*float32, bfloat16, int8, auto"):
         choose("int4", 10, ZEN, cores=2, gpu=False)
 
 
@@ -117,7 +118,7 @@ def test_float32_is_keras_vgg16_to_five_nines(exact, photographs, pool, shared_s
     )
     weights.apply(vgg16, shared_settings)
     for picture in photographs[::75]:
-        theirs = vgg16(preprocess(Image.open(picture.path))[None])[0].numpy()
+        theirs = vgg16(centre(load_square(picture.path, 224))[None])[0].numpy()
         ours = pooling.POOLINGS[pool](exact.maps(picture.path)[None])[0]
         cosine = ours @ theirs / np.linalg.norm(ours) / np.linalg.norm(theirs)
         assert cosine >= 0.99999

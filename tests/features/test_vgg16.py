@@ -20,7 +20,6 @@ from helpers.features import (
     load_vectors,
     prefetch,
 )
-from helpers.features.runtime import PrecisionError
 from helpers.features.vector_store import StoreError
 from helpers.features.vgg16 import vectors_folder
 
@@ -177,7 +176,7 @@ def test_the_name_says_how(extractor):
     assert extractor.name == "vgg16-conv5-max-64"
     made = VGG16("rmac", "int8", settings=extractor.settings)
     assert made.name == "vgg16-conv5-rmac-224-int8"
-    with pytest.raises(PrecisionError, match="hasn't learned its ranges yet"):
+    with pytest.raises(FeaturesError, match="hasn't learned its ranges yet"):
         made.embed(jpeg(picture_of_noise()))
 
 
@@ -201,7 +200,7 @@ def test_int8_learns_its_ranges_once_per_data_set(extractor, folder, monkeypatch
 def test_an_unknown_option_is_refused_in_a_sentence(here):
     with pytest.raises(FeaturesError, match=r"no pooling 'sum'. Use one of max, avg, gem, rmac"):
         VGG16("sum", settings=here)
-    with pytest.raises(PrecisionError, match="no precision 'float8'"):
+    with pytest.raises(FeaturesError, match="no precision 'float8'"):
         VGG16(precision="float8", settings=here)
     with pytest.raises(FeaturesError, match="Run notebook 02 first"):
         load_vectors("sample", "vgg16-conv5-max-224", here)
