@@ -61,7 +61,7 @@ def from_any(
     A fault that may pass is forgiven as long as `reached()` grows, and `ATTEMPTS` times where it
     doesn't, with a pause that doubles. Raises DownloadError, with a table of (address, reason).
     """
-    tried = []
+    tried = {}
     for source in sources:
         best, failures = reached(), 0
         while True:
@@ -73,9 +73,9 @@ def from_any(
                 if not error.again or failures == ATTEMPTS:
                     break
             time.sleep(settings.timeout / 20 * 2**failures)
-        tried.append((str(source), reason))
-    width = max((len(source) for source, _ in tried), default=0)
-    rows = "\n".join(f"  {source:<{width}}  {reason}" for source, reason in tried)
+        tried[str(source)] = reason
+    width = max(map(len, tried))
+    rows = "\n".join(f"  {source:<{width}}  {reason}" for source, reason in tried.items())
     raise DownloadError(
         f"{what} could not be fetched. What was tried, and why it failed:\n{rows}\n"
         "What arrived is kept: run this again on a better network to go on from there, or set "
@@ -85,8 +85,7 @@ def from_any(
 
 def need_space(folder: Path, size: int) -> None:
     """Raise DownloadError unless `size` bytes and a margin fit on the disk of `folder`."""
-    while not folder.exists():
-        folder = folder.parent
+    folder = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     if size > 0 and free < size + MARGIN:
         raise DownloadError(
