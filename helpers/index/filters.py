@@ -9,7 +9,7 @@ collection is created; this way any label will do. Notebook 03 teaches filters.
 # Workaround (milvus-lite 3.2.2): a filter on one ARRAY field takes 530 ms, and the field can't have
 # an index. Upstream: none known. Test: test_an_array_field_cannot_be_indexed.
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from helpers.index.errors import RowError
@@ -58,11 +58,19 @@ def expression(label_filter: Labels | None) -> str:
     return " and ".join(parts)
 
 
+def ids_in(ids: Iterable[str]) -> str:
+    """Return the Milvus expression for the rows with these ids."""
+    return f"id in [{', '.join(map(_literal, ids))}]"
+
+
 def labels_of(row: Mapping[str, str]) -> tuple[str, ...]:
     """Return the labels in a row's label fields."""
     return tuple(row[slot] for slot in SLOTS if row.get(slot))
 
 
 def _has(label):
-    literal = f'"{label.translate(_ESCAPES)}"'  # which no quote or backslash in it ends early
-    return "(" + " or ".join(f"{slot} == {literal}" for slot in SLOTS) + ")"
+    return "(" + " or ".join(f"{slot} == {_literal(label)}" for slot in SLOTS) + ")"
+
+
+def _literal(text):
+    return f'"{text.translate(_ESCAPES)}"'  # which no quote or backslash in it ends early

@@ -125,8 +125,7 @@ class Index(Collection):
         return np.asarray(self._row(picture_id, ["vector"])["vector"], dtype=np.float32)
 
     def _row(self, picture_id, fields):
-        ids = [check_text(picture_id, "a picture's id")]
-        found = self._call("read", "get", ids, output_fields=fields)
+        found = self._rows([check_text(picture_id, "a picture's id")], output_fields=fields)
         if not found:
             raise MilvusError(
                 f"There is no picture {picture_id!r} in the index. "

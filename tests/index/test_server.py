@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from index_kit import NAME, STRANGE, clustered, ids, nearest, some_pictures
 from milvus_server import TOKEN, Server, free_port, running_server  # noqa: F401
+from test_ids import each_id_means_its_own_row, thousands_of_random_ids_come_back_and_go
 
 from helpers.dataset.pictures import Picture
 from helpers.index import Index, Labels, MilvusError, RowError, connection
@@ -307,3 +308,11 @@ def exact_recall(client, values, queries):
     found = client.search("plain", list(queries), limit=10, search_params=parameters)
     pairs = zip(found, truth.tolist(), strict=True)
     return np.mean([len({hit["id"] for hit in hits} & set(true)) / 10 for hits, true in pairs])
+
+
+def test_each_id_means_its_own_row_on_a_server(there):
+    each_id_means_its_own_row(there)
+
+
+def test_ten_thousand_random_ids_come_back_and_go_on_a_server(there):
+    thousands_of_random_ids_come_back_and_go(there, 10_000)
