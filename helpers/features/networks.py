@@ -8,6 +8,7 @@ Notebook 02 builds the float32 one in the open.
 import gc
 
 import numpy as np
+import psutil
 
 from helpers.features import weights
 from helpers.features.preprocess import centre
@@ -46,9 +47,8 @@ def convolutions(size, precision="float32", settings=None):
         whole = keras.applications.VGG16(include_top=False, weights=None, input_shape=shape)
     finally:
         keras.config.set_dtype_policy(before)
-    return weights.apply(
-        keras.Model(whole.input, whole.get_layer(weights.LAYERS[-1]).output), settings
-    )
+    last = whole.get_layer(weights.LAYERS[-1])
+    return weights.apply(keras.Model(whole.input, last.output), settings)
 
 
 def batch_size(size, precision, available=None):
@@ -58,8 +58,6 @@ def batch_size(size, precision, available=None):
     per byte of precision. More than 8 in float32, 16 in bfloat16 and 32 in int8 were no faster on a
     processor; a GPU takes four times as many.
     """
-    import psutil
-
     available = psutil.virtual_memory().available if available is None else available
     width = {"float32": 4, "bfloat16": 2, "int8": 1}[precision]
     fitting = available / 4 / (10e6 * width * (size / 224) ** 2)

@@ -50,8 +50,11 @@ def choose(setting, pictures=1, flags=None, cores=None, gpu=None) -> tuple[str, 
     number of cores and whether there is a GPU are looked up where they are None. Raises
     FeaturesError when `setting` isn't a precision.
     """
+    known = (*PRECISIONS, "auto")
+    if setting not in known:
+        raise FeaturesError(f"There is no precision {setting!r}. Use one of {', '.join(known)}.")
     if setting != "auto":
-        return check(setting), f"Precision: {setting}, because BOOTCAMP_PRECISION says so."
+        return setting, f"Precision: {setting}, because BOOTCAMP_PRECISION says so."
     if has_gpu() if gpu is None else gpu:
         return "float32", "Precision: float32, because TensorFlow sees a GPU, which is fast in it."
     flags, cores = cpu_flags() if flags is None else flags, cores or os.cpu_count()
@@ -80,14 +83,6 @@ def cpu_flags() -> set[str]:
     except OSError:
         return set()
     return words & {flag for _, flag, _ in RATES}
-
-
-def check(precision: str) -> str:
-    """Return `precision`; raise FeaturesError when there is none of that name."""
-    if precision not in PRECISIONS:
-        known = ", ".join((*PRECISIONS, "auto"))
-        raise FeaturesError(f"There is no precision {precision!r}. Use one of {known}.")
-    return precision
 
 
 def has_gpu() -> bool:

