@@ -19,7 +19,8 @@ from PIL import Image
 
 from helpers.dataset import Picture, open_picture
 
-GOOD, BAD, INK, ACCENT = "#009E73", "#D55E00", "#333333", "#0072B2"
+GOOD, BAD, UNJUDGED = "#009E73", "#D55E00", "#CCCCCC"
+INK, ACCENT = "#333333", "#0072B2"
 BOX_COLOURS = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00")
 THUMBNAIL = (36, 36)  # pixels of a picture on a map
 
@@ -63,7 +64,8 @@ def gallery(
     axes[0].spines[:].set(visible=True, color=ACCENT, linewidth=3)
     for rank, (axis, hit) in enumerate(zip(axes[1:], hits, strict=False), start=1):
         axis.imshow(open_picture(pictures[hit.id].path))
-        mark, colour = _verdict(hit.labels, wanted)
+        shared = set(hit.labels) & set(wanted)
+        mark, colour = ("✓ ", GOOD) if shared else ("✗ ", BAD) if wanted else ("", UNJUDGED)
         axis.set_title(f"{mark}{rank} · {hit.score:.3f}\n{', '.join(hit.labels)}", fontsize=9)
         axis.spines[:].set(visible=True, color=colour, linewidth=3)
     return figure
@@ -166,10 +168,3 @@ def _draw_box(axis, box, colour):
     axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=colour, linewidth=2))
     paper = {"facecolor": colour, "edgecolor": "none", "pad": 1, "alpha": 0.85}
     axis.text(box.xmin + 2, box.ymin + 4, box.label, fontsize=7, va="top", bbox=paper)
-
-
-def _verdict(labels, wanted):
-    """Return the mark and frame colour of a hit: right, wrong, or not judged."""
-    if not wanted:
-        return "", "#CCCCCC"
-    return ("✓ ", GOOD) if set(labels) & set(wanted) else ("✗ ", BAD)

@@ -49,16 +49,11 @@ def execute(path: Path, timeout: float = 3600) -> nbformat.NotebookNode:
     try:
         client.execute(stderr=subprocess.DEVNULL)  # cells' own messages come with their outputs
     finally:
-        write_html(notebook, BUILD / f"{path.stem}.html")
+        name = {"metadata": {"name": path.stem.replace("_", " ")}}
+        page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, resources=name)
+        with atomic_write(BUILD / f"{path.stem}.html") as file:
+            file.write(page.encode())
     return notebook
-
-
-def write_html(notebook, target):
-    """Write a notebook as one self-contained HTML page."""
-    name = {"metadata": {"name": target.stem.replace("_", " ")}}
-    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, resources=name)
-    with atomic_write(target) as file:
-        file.write(page.encode())
 
 
 def save(notebook, path):

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from helpers.fetch.archive import MARKER, ArchiveError, members, save
 from helpers.fetch.download import DownloadError, from_any, megabytes, need_space, refuse_offline
 from helpers.fetch.remote import RemoteError, open_at
-from helpers.files import read_json, write_json
+from helpers.files import durable_replace, read_json, write_json
 from helpers.settings import Settings
 
 STATE = ".stream.json"
@@ -136,7 +136,8 @@ class _Stream:
         """Save `member` and return True when it is a wanted picture or annotation."""
         kind, stem, pictures = member.path.parent.name, member.path.stem, self.state.pictures
         room = len(pictures) < self.count
-        is_picture = kind == "JPEGImages" and room
+        # Ctrl-C may have struck after a picture was noted and before the offset moved behind it.
+        is_picture = kind == "JPEGImages" and room and stem not in pictures
         wanted = is_picture or (kind == "Annotations" and (room or stem in pictures))
         if wanted:
             save(member, self.folder / kind / member.path.name)
@@ -156,8 +157,8 @@ class _Stream:
         for path in [p for p in self.folder.rglob("*") if p.is_file() and p.name != STATE]:
             if path.stem not in keep or path.suffix == ".part":  # what a killed run left
                 path.unlink()
-        write_json(self.folder / MARKER, asdict(self.state))
-        (self.folder / STATE).unlink(missing_ok=True)
+        self._save()
+        durable_replace(self.folder / STATE, self.folder / MARKER)
         return asdict(self.state)
 
     def _forget(self):

@@ -14,7 +14,6 @@ compares the types.
 | SCANN    | the same, four bits per number       |                                               |
 | HNSW     | the neighbours along a graph         | M 16, efConstruction 200: its authors' middle |
 |          |                                      | ground; ef 256 for recall 0.99 (64: 0.94)     |
-| DISKANN  | the same, with the graph on disk     | for collections that outgrow the memory       |
 
 Sources: the FAISS guidelines for nlist (4 to 16 √rows; 39 points per centroid); Malkov and
 Yashunin, Efficient and robust approximate nearest neighbor search using HNSW graphs (2018).
@@ -28,7 +27,7 @@ from math import isqrt
 from typing import Any
 
 LITE_TYPES = ("EXACT", "FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW")
-INDEX_TYPES = (*LITE_TYPES, "SCANN", "DISKANN")  # of a server
+INDEX_TYPES = (*LITE_TYPES, "SCANN")  # of a server; DISKANN never finished on Milvus 2.3.5
 ROWS_PER_CELL = 39
 MAX_EF = 32_768  # a server refuses more
 
@@ -69,6 +68,4 @@ def search_parameters(
         return probed | ({"reorder_k": max(200, 10 * k)} if index_type == "SCANN" else {})
     if index_type == "HNSW":
         return {"ef": min(MAX_EF, max(256, 4 * k, description["total_rows"] if everywhere else 0))}
-    if index_type == "DISKANN":
-        return {"search_list": max(32, 2 * k)}
     return {}

@@ -1,7 +1,9 @@
 """The first N pictures taken off a stream: right in the end, whatever the line and the order do."""
 
+import itertools
 import json
 import random
+import sys
 import tracemalloc
 from dataclasses import replace
 from itertools import repeat
@@ -267,3 +269,45 @@ def test_the_first_of_the_real_subset_are_its_first_and_cost_less_than_all(voc_s
     some, _ = voc.list_pictures(tmp_path / "some")
     assert [(p.id, p.boxes) for p in some] == [(p.id, p.boxes) for p in everything[:200]]
     assert done["taken"] < 0.5 * voc_subset.stat().st_size
+
+
+@pytest.mark.parametrize("pictures_first", [False, True])
+def test_ctrl_c_at_any_line_counts_no_picture_twice(tmp_path, pictures_first):
+    """Ctrl-C strikes before each line that the stream runs, one after the other."""
+    files = tiny_voc.files(4)
+    path = tmp_path / "voc.tar"
+    path.write_bytes(tiny_voc.pack(files[::-1] if pictures_first else files))
+    order = sorted(ORDER[:4], reverse=pictures_first)
+    content = {name.split("/", 2)[2]: each for name, each in files}
+    for line in itertools.count(1):
+        folder = tmp_path / f"stream-{line}"
+        finished = run_until(line, lambda folder=folder: first(3, [path], folder))
+        if not (folder / archive.MARKER).exists():
+            first(3, [path], folder)
+        assert_first(3, folder, order, content)
+        if finished:
+            break
+    assert line > 100
+
+
+def run_until(line, action):
+    """Run `action` up to the `line`th line run in stream.py; return True when it came through."""
+    passed = 0
+
+    def trace(frame, event, _):
+        nonlocal passed
+        if frame.f_code.co_filename != stream.__file__:
+            return None
+        passed += event == "line"
+        if event == "line" and passed == line:
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        action()
+    except KeyboardInterrupt:
+        return False
+    finally:
+        sys.settrace(None)
+    return True
