@@ -13,9 +13,9 @@ from pathlib import Path
 def atomic_write(path, durable=False):
     """Yield a binary file that becomes `path` when the block ends, and vanishes when it fails.
 
-    Readers, and a kill at any moment, see the old file or the new one, never a half. The
+    Readers see the old file or the new one, never half of one, even after a kill. The
     temporary name (".….part") is unique, so two processes can write the same file at once.
-    `durable` returns only when the disk has both content and name, for what is then acknowledged.
+    With `durable`, this returns only once the disk has both content and name.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -85,7 +85,7 @@ class OwnFolder:
             if not is_inside(path, self.session.roots):
                 raise PictureError("it links to a place outside the allowed folders")
             if path.suffix.lower() not in SUFFIXES:
-                raise PictureError(f"its name doesn't end like a picture's ({', '.join(SUFFIXES)})")
+                raise PictureError(f"its extension isn't one of {', '.join(SUFFIXES)}")
             if not path.is_file():
                 raise PictureError("it isn't a plain file")
             image = open_picture(path)

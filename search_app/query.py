@@ -45,7 +45,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Options:
-    """What the controls say: how many hits, of which classes, from which score on."""
+    """What the controls say: how many hits, of which classes, with what minimum score."""
 
     k: int = 12
     labels: tuple[str, ...] = ()

@@ -76,7 +76,7 @@ class Session:
         self.worker.submit(self._answer, "status")
 
     def suggest(self) -> None:
-        """Show twelve indexed pictures to click on, other ones each time."""
+        """Show twelve indexed pictures to click on, different ones each time."""
         pictures = list(self.engine.pictures.values())
         few = random.sample(pictures, min(12, len(pictures)))
         self.publish("samples", thumbs.cards(few))

@@ -44,9 +44,9 @@ def jpeg(image: Image.Image, side: int = LARGE_PIXELS, quality: int = 85) -> byt
 
 @functools.lru_cache(maxsize=4000)
 def thumb(path: Path | str) -> bytes:
-    """Return a JPEG of about 250 × 188 pixels of the picture at `path`, or b"" without one.
+    """Return a JPEG of about 250 × 188 pixels of the picture at `path`, or b"" if it can't be read.
 
-    A VOC picture has 500 × 375 pixels, which JPEG decodes at half size in a millisecond.
+    A VOC picture is 500 × 375 pixels, which JPEG decodes at half size in a millisecond.
     """
     try:
         return jpeg(open_picture(path, (THUMB_PIXELS,) * 2), 2 * THUMB_PIXELS, quality=80)

@@ -74,7 +74,7 @@ def _refuse_by_name(path, root, taken):
     if path.is_symlink() and not path.exists():
         raise PictureError("it is a broken link: what it points to doesn't exist")
     if path.suffix.lower() not in SUFFIXES:
-        raise PictureError(f"its name doesn't end like a picture's ({', '.join(SUFFIXES)})")
+        raise PictureError(f"its extension isn't one of {', '.join(SUFFIXES)}")
     if not path.is_file():
         raise PictureError("it isn't a plain file but a pipe, a socket or a device")
     if _id(path, root) in taken:

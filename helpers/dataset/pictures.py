@@ -154,8 +154,8 @@ def open_picture(source: PictureSource, size: tuple[int, int] | None = None) -> 
 def decoded_size(path: Path) -> tuple[int, int]:
     """Return the upright (width, height) in pixels of the picture at `path`.
 
-    Decodes all of it, because half a picture has a whole header; a JPEG at an eighth of its size,
-    which takes half the time. Raises PictureError when it can't be read.
+    Decodes all of it, because a truncated file can have a whole header; a JPEG is decoded at an
+    eighth of its size, in half the time. Raises PictureError when it can't be read.
     """
     return _open(path, (64, 64))[1]
 
@@ -164,8 +164,8 @@ def decoded_size(path: Path) -> tuple[int, int]:
 def remembered_sizes(memory: Path) -> Iterator[SizeOf]:
     """Yield a `decoded_size` that decodes only what is new or changed since the last time.
 
-    The JSON file `memory` keeps the sizes of the files asked for; after an interruption, of all
-    others too.
+    The JSON file `memory` keeps the sizes of the files asked for and, if the block was interrupted,
+    all earlier ones too.
     """
     known, current = read_json(memory), {}
 

@@ -17,9 +17,9 @@ def match_heatmap(
     """Return which places of `image` and of `other` make them alike: two (size, size) float32.
 
     The cosine of two unit vectors is a sum over channels of the product of their entries. Each of
-    the `channels` largest terms is handed back to the places that it came from: for max pooling to
-    the one place that won, otherwise to each place by its share of the channel. Values are between
-    0 and 1; each picture's strongest place is 1 (all are 0 where nothing matches).
+    the `channels` largest terms goes back to the positions that it came from: for max and R-MAC to
+    the channel's maximum, for avg and GeM to each position by its share. Values are between 0 and
+    1; each picture's strongest position is 1 (all are 0 where nothing matches).
     Raises PictureError when a picture can't be read.
     """
     maps = [extractor.maps(picture) for picture in (image, other)]

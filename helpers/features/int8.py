@@ -1,4 +1,4 @@
-"""VGG16 in 8 bits: its activations' ranges on real pictures, a file made of them, and its network.
+"""VGG16 in 8 bits: calibrated on real pictures, converted to a file, and run from it.
 
 TFLite's full-integer quantisation (Jacob et al. 2018; https://arxiv.org/abs/1712.05877): weights
 and activations become 8-bit integers with a scale each, found by showing the float32 network 64
@@ -59,7 +59,7 @@ def quantised_model(pixels, size, settings, progress=True):
     """
     if not len(pixels):
         raise FeaturesError(
-            "int8 needs pictures to learn the network's ranges from, and there are none. "
+            "int8 needs pictures to calibrate the network with, and there are none. "
             "Pass some, as in VGG16(precision='int8', pictures=data.pictures)."
         )
     made_of = f"{weights.SHA256} {size} {tensorflow().__version__}".encode()

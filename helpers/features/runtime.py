@@ -1,4 +1,4 @@
-"""TensorFlow itself, and how many bits a number gets: what this processor is good at.
+"""Importing TensorFlow, and choosing the precision that is fastest on this processor.
 
 Fewer bits are faster where the processor multiplies them in hardware, and only there. The
 extractor's name carries its precision, because vectors of different precisions are different
@@ -56,7 +56,7 @@ def choose(setting, pictures=1, flags=None, cores=None, gpu=None) -> tuple[str, 
     if setting != "auto":
         return setting, f"Precision: {setting}, because BOOTCAMP_PRECISION says so."
     if has_gpu() if gpu is None else gpu:
-        return "float32", "Precision: float32, because TensorFlow sees a GPU, which is fast in it."
+        return "float32", "Precision: float32, because TensorFlow sees a GPU, which is fast at it."
     flags, cores = cpu_flags() if flags is None else flags, cores or os.cpu_count()
     fast = {precision: (flag, rate) for precision, flag, rate in RATES if flag in {"", *flags}}
     seconds = {precision: pictures / (rate * cores) for precision, (_, rate) in fast.items()}
@@ -66,8 +66,8 @@ def choose(setting, pictures=1, flags=None, cores=None, gpu=None) -> tuple[str, 
     if slow <= AUTO_FLOAT32_SECONDS or best == "float32":
         some = "a picture takes" if pictures == 1 else f"{pictures:,} pictures take"
         return "float32", (
-            f"Precision: float32, because {some} about {_duration(slow)} in it here and nothing "
-            "else is worth it."
+            f"Precision: float32, because {some} about {_duration(slow)} in it on this computer, "
+            "so a lower one isn't worth it."
         )
     return best, (
         f"Precision: {best}, because this processor has {fast[best][0]} and {pictures:,} pictures "

@@ -51,7 +51,7 @@ class VGG16:
     `pooling` is "max", "avg", "gem" or "rmac"; `precision` is "float32", "bfloat16", "int8" or
     "auto", which follows BOOTCAMP_PRECISION or else chooses for this processor and the number of
     `pictures`, and says so; `size` is the side in pixels that a picture is squeezed to. For int8,
-    64 of `pictures` teach the network its ranges; without them the first `extract` does.
+    the network is calibrated on 64 of `pictures`, or else by the first `extract`.
     Raises FeaturesError for anything else, and WeightsError without weights.
     """
 
@@ -101,7 +101,7 @@ class VGG16:
         """
         if self.network is None:
             raise FeaturesError(
-                "The int8 network hasn't learned its ranges yet. Give it some pictures, "
+                "The int8 network isn't calibrated yet. Give it some pictures, "
                 "VGG16(precision='int8', pictures=data.pictures), or call extract first."
             )
         return self.network(load_square(source, self.size)[None])[0]

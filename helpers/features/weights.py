@@ -62,7 +62,7 @@ def apply(model: "keras.Model", settings: Settings | None = None) -> "keras.Mode
 def fetch(settings: Settings | None = None) -> Path:
     """Return the path of the 26 tensors as raw little-endian float32 (58,858,752 bytes).
 
-    Layer by layer, kernel (H, W, I, O) then bias. Only the first call needs a network.
+    Layer by layer, kernel (H, W, I, O) then bias. Only the first call needs the internet.
     Raises WeightsError, with a table of what was tried, when all sources fail.
     """
     settings = settings or _settings.from_environment()

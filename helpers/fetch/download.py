@@ -39,9 +39,9 @@ def fetch(
 ) -> Path:
     """Return `path`, downloaded from the first of `urls` that gives the right bytes.
 
-    `size` is in bytes, `digests` holds (algorithm, hex) pairs. A file that has its name is right
-    and is not downloaded again. Interrupted at any byte, the next call goes on from there; nothing
-    is appended to another version of the file, and what turns out wrong is thrown away. Raises
+    `size` is in bytes, `digests` holds (algorithm, hex) pairs. A file under its final name
+    is complete and isn't downloaded again. After an interruption the next call continues; nothing
+    is appended to another version of the file, and wrong bytes are thrown away. Raises
     DownloadError.
     """
     if path.is_file() and size in (None, path.stat().st_size):
@@ -58,8 +58,8 @@ def from_any(
 ) -> Any:
     """Return `attempt(source)` of the first source that succeeds; it raises RemoteError if not.
 
-    A fault that may pass is forgiven as long as `reached()` grows, and `ATTEMPTS` times where it
-    doesn't, with a pause that doubles. Raises DownloadError, with a table of (address, reason).
+    A transient fault is retried, after a pause that doubles, until `ATTEMPTS` in a row have failed
+    without `reached()` growing. Raises DownloadError, with a table of (address, reason).
     """
     tried = {}
     for source in sources:
@@ -78,8 +78,8 @@ def from_any(
     rows = "\n".join(f"  {source:<{width}}  {reason}" for source, reason in tried.items())
     raise DownloadError(
         f"{what} could not be fetched. What was tried, and why it failed:\n{rows}\n"
-        "What arrived is kept: run this again on a better network to go on from there, or set "
-        "BOOTCAMP_DATASET=sample to go on without it."
+        "What arrived is kept: run this again on a better network to continue from there, or set "
+        "BOOTCAMP_DATASET=sample to continue without it."
     )
 
 

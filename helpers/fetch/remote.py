@@ -23,7 +23,7 @@ FAULTS = (
 
 
 class RemoteError(Exception):
-    """Why an address did not deliver, in plain words; `again` is True if it yet may."""
+    """Why an address failed, in plain words; `again` is True if another try may succeed."""
 
     def __init__(self, reason, again=False):
         super().__init__(reason)
@@ -47,7 +47,7 @@ class Body:
     taken: int = 0
 
     def read(self, count: int) -> bytes:
-        """Return 1 to `count` bytes, none at the end; raise RemoteError when the line breaks."""
+        """Return up to `count` bytes, b"" at the end; raise RemoteError if the link breaks."""
         try:
             data = self.raw.read1(min(count, 1 << 16))  # it makes room for all that it is asked for
         except Exception as error:  # urllib3, http.client, ssl and socket have their own

@@ -1,8 +1,8 @@
 """The first N pictures of PASCAL VOC without the 2 GB: read the archive's stream and stop early.
 
-Nothing can vouch for a file of which only a part was read: the archive's digest covers all of it.
-What holds instead: every member has a header with its own checksum, a picture that doesn't decode
-goes to the ledger, and a size or version that changes midway is noticed.
+A partly read archive can't be checked against its digest, which covers the whole file. Instead,
+every header has a checksum of its own, a picture that doesn't decode goes to the ledger, and a size
+or version that changes midway is noticed.
 """
 
 import shutil
@@ -39,8 +39,8 @@ def first(
     `sources` are addresses or Paths of one archive, tried in order, of `size` bytes where that is
     known; its members may come in any order. Returns what the marker in `folder` then holds:
     "source", "total" and "taken" (bytes) and "pictures" (ids in the archive's order), fewer than
-    `count` when the archive has no more. Interrupted, the next call asks for the rest from the
-    last whole member on. Raises DownloadError.
+    `count` when the archive has no more. After an interruption, the next call
+    continues after the last complete member. Raises DownloadError.
     """
     what = f"The first {count:,} pictures of PASCAL VOC"
     strangers = [path for path in folder.glob("*") if path.suffix != ".part"]

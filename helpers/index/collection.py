@@ -81,7 +81,7 @@ class Collection(AbstractContextManager):
         if self._call("look into", "has_collection"):
             self._check_schema()
         else:
-            self._call("create a collection in", "create_collection", schema=schema(self.dim))
+            self._call("create", "create_collection", schema=schema(self.dim))
         if not self._call("look into", "list_indexes"):  # new, or killed before it got one
             self._create_index(index_type or "EXACT", 0)
         self._load()
@@ -134,7 +134,7 @@ class Collection(AbstractContextManager):
         return index_types.type_and_nlist(self._index())[0]
 
     def rebuild(self, index_type: str, progress: bool = False) -> None:
-        """Replace the index by one of another type, and wait until it is really built.
+        """Replace the index with one of another type, and wait until it is really built.
 
         `index_type` is one of `index_types.INDEX_TYPES`. Raises MilvusError for any other, or
         when it takes longer than TIMEOUT_SECONDS.

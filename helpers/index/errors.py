@@ -16,13 +16,15 @@ class MissingRowsWarning(UserWarning):
 
 
 SENTENCES = {  # what to say when one of these words is in the message, as "" always is
-    ("no space left",): "The disk is full: Milvus could not {action} {uri}. Free some space and "
-    "run this again; the rows confirmed before are kept, and sync writes the rest.",
-    ("unavailable", "connect", "deadline", "timeout"): "Milvus at {uri} stopped answering and "
-    "could not {action}. Check that it's running, then run this again; what it confirmed is kept.",
+    ("no space left",): "The disk is full: Milvus could not {action} the collection at {uri}. "
+    "Free some space and run this again; the rows confirmed before are kept, and sync writes the "
+    "rest.",
+    ("unavailable", "connect", "deadline", "timeout"): "Milvus stopped answering and could "
+    "not {action} the collection at {uri}. Check that it's running, then run this again; what it "
+    "confirmed is kept.",
     ("parquet", "read data", "corrupt", "manifest"): "The database {uri} is damaged ({text:.160}). "
     "Move it away and run notebook 03 again: the index is rebuilt from the saved vectors.",
-    ("",): "Milvus at {uri} could not {action} ({name}: {text:.200}). "
+    ("",): "Milvus could not {action} the collection at {uri} ({name}: {text:.200}). "
     "Run this again; if it fails again, drop the index and run notebook 03.",
 }
 

@@ -182,7 +182,7 @@ class Index(Collection):
         return [hits[:k] for hits in found]
 
     def describe(self) -> dict[str, Any]:
-        """Return what one may want to know about the index; `bytes` on disk only of Milvus Lite."""
+        """Return facts about the index; `bytes` is its size on disk, None on a server."""
         index = self._index()
         return {
             "collection": self.name,

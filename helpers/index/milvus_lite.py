@@ -124,7 +124,7 @@ def delete_index_files(uri: str, name: str) -> int:
 
 
 def wait_until_indexed(uri: str, name: str, timeout: float = 120) -> bool:
-    """Wait until each data file has its index file, at most `timeout` seconds; return whether so.
+    """Wait until each data file has its index file, at most `timeout` seconds; return success.
 
     Searches in the meantime are right, only slow.
     """

@@ -2,7 +2,7 @@
 
 A ranking is one list of booleans: is the hit at rank 1 relevant, the one at rank 2, … The caller
 leaves the query's own picture out. Definitions: Manning, Raghavan, Schütze, Introduction to
-Information Retrieval, chapter 8. Notebook 04 teaches them.
+Information Retrieval, chapter 8. Notebook 03 teaches recall@k, notebook 04 the others.
 """
 
 from collections.abc import Iterable, Sequence

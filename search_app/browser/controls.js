@@ -1,4 +1,4 @@
-// How many, of which classes, from which score up: every change searches again after a short pause.
+// How many results, which classes, what minimum score: every change searches again after a short pause.
 
 /** Return the panel of controls. */
 function controlsPanel(app) {

@@ -56,7 +56,7 @@ function emptyText(results) {
     return [h("p", { class: "ris-blank-title" }, "Search with a picture"),
       h("p", {}, "Choose one, and the most similar pictures in the index appear here, best first.")];
   return [h("p", { class: "ris-blank-title" }, "No picture matches these settings"),
-    h("p", {}, "Lower the minimum score, or choose fewer classes.")];
+    h("p", {}, "Lower the minimum score, or change the classes.")];
 }
 
 /** Return the card of one hit. */

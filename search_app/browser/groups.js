@@ -1,4 +1,4 @@
-// Near-duplicates: groups of pictures that are at least so similar.
+// Near-duplicates: groups of pictures that are at least this similar.
 
 /** Return the tab; it asks for its groups the first time it is shown. */
 function groupsTab(app) {

@@ -272,7 +272,7 @@ def test_a_folder_is_walked_with_labels_from_its_class_folders(tmp_path):
     }
     assert list(found) == sorted(found)
     assert list(reasons(ledger)) == ["notes.txt"]
-    assert "end like a picture" in ledger.entries[0].reason
+    assert "its extension isn't one of" in ledger.entries[0].reason
 
 
 def test_the_order_is_the_same_whatever_order_the_disk_gives(tmp_path, monkeypatch):

@@ -176,7 +176,7 @@ def test_the_name_says_how(extractor):
     assert extractor.name == "vgg16-conv5-max-64"
     made = VGG16("rmac", "int8", settings=extractor.settings)
     assert made.name == "vgg16-conv5-rmac-224-int8"
-    with pytest.raises(FeaturesError, match="hasn't learned its ranges yet"):
+    with pytest.raises(FeaturesError, match="isn't calibrated yet"):
         made.embed(jpeg(picture_of_noise()))
 
 
