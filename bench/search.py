@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from helpers import settings  # noqa: E402
 from helpers.dataset.pictures import Picture  # noqa: E402
-from helpers.index import Index, Labels  # noqa: E402
+from helpers.index import Index, LabelFilter  # noqa: E402
 from helpers.index.schema import rows_by_id  # noqa: E402
 from helpers.search.metrics import recall_at_k  # noqa: E402
 
@@ -199,7 +199,7 @@ def before_flush(system, task, index):
 
 def against_index(system, task, index):
     """Measure one index as it is now, without and with a filter."""
-    label_filter = Labels(any=MARK)
+    label_filter = LabelFilter(any=MARK)
     return measure(system, task, lambda query: ids(index.search(query, K)),
                    lambda queries: index.search_many(queries, K),
                    lambda query: ids(index.search(query, K, label_filter)))  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from helpers.index.filters import Labels
+from helpers.index.filters import LabelFilter
 
 MAX_K = 100
 MIN_SIDE = 0.02  # a region's least width and height, as a fraction of the picture's
@@ -53,9 +53,9 @@ class Options:
     min_score: float | None = None
     engine: str = ""
 
-    def label_filter(self) -> Labels | None:
+    def label_filter(self) -> LabelFilter | None:
         """Return the class filter for the index, or None when no class is chosen."""
-        return Labels(**{self.mode: self.labels}) if self.labels else None
+        return LabelFilter(**{self.mode: self.labels}) if self.labels else None
 
 
 def checked(options: Options, engines: Collection[str], classes: Collection[str]) -> Options:

@@ -132,7 +132,7 @@ def test_a_renamed_name_would_be_noticed():
         "from helpers.index import Indexx",
         "from helpers import dataset; dataset.loads()",
         "from helpers.index import Index; index = Index('a'); index.synchronise()",
-        "from helpers.index import Labels; Labels(anyof=('bus',))",
+        "from helpers.index import LabelFilter; LabelFilter(anyof=('bus',))",
     ):
         with pytest.raises(AssertionError, match="not there"):
             check_names(ast.parse(line))

@@ -92,7 +92,7 @@ def strongest_channel(answer: int, label: str, labels: LabelLists, vectors: NDAr
     return answer == (vectors[member].mean(0) - vectors.mean(0)).argmax()
 
 
-@check("Labels(all=(...), none=(...)) takes the names a hit must have, and those it must not have.")
+@check("LabelFilter(all=(...), none=(...)): all holds what a hit must show, none what it must not.")
 def person_no_car(answer: Sequence[Any]) -> bool:
     """Notebook 03, exercise 1: hits that all show a person and no car."""
     return bool(answer) and all("person" in h.labels and "car" not in h.labels for h in answer)

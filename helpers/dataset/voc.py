@@ -1,7 +1,7 @@
 """PASCAL VOC: its folders and its annotation files.
 
 M. Everingham, L. Van Gool, C. K. I. Williams, J. Winn, A. Zisserman: The PASCAL Visual Object
-Classes (VOC) Challenge, IJCV 88 (2010). Notebook 01 reads one annotation file in the open.
+Classes (VOC) Challenge, IJCV 88 (2010). Notebook 01 reads one annotation file step by step.
 """
 
 from collections.abc import Collection

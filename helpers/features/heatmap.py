@@ -1,4 +1,4 @@
-"""Which places make two pictures alike: the similarity of two embeddings, drawn where it arises.
+"""Which regions make two pictures alike: the similarity of two embeddings, drawn where it arises.
 
 Notebook 02 and the search page draw what `match_heatmap` returns.
 """
@@ -14,7 +14,7 @@ from helpers.features.vgg16 import VGG16
 def match_heatmap(
     extractor: VGG16, image: PictureSource, other: PictureSource, channels: int = 64
 ) -> tuple[Floats, Floats]:
-    """Return which places of `image` and of `other` make them alike: two (size, size) float32.
+    """Return which regions of `image` and of `other` make them alike: two (size, size) float32.
 
     The cosine of two unit vectors is a sum over channels of the product of their entries. Each of
     the `channels` largest terms goes back to the positions that it came from: for max and R-MAC to
@@ -31,7 +31,7 @@ def match_heatmap(
 
 
 def contributions(maps: Floats, pooling: str) -> Floats:
-    """Return each place's share of each channel's pooled value, (h, w, c); a channel sums to 1.
+    """Return each position's share of each channel's pooled value, (h, w, c); a channel sums to 1.
 
     A channel that never fired has no shares and sums to 0.
     """

@@ -2,7 +2,7 @@
 
 A network takes pictures (n, size, size, 3) uint8 RGB, n at most its `batch`, and returns the
 activations of VGG16's last convolution, (n, size/16, size/16, 512) float32, none below 0.
-Notebook 02 builds the float32 one in the open.
+Notebook 02 builds the float32 one step by step.
 """
 
 import gc

@@ -2,7 +2,7 @@
 
 Each takes maps (n, h, w, c) float32, none below 0 (they come after a ReLU), and returns (n, c)
 float32. `l2_normalise` then scales every row to length one, so that an inner product is a cosine.
-Notebook 02 builds `max_pool` and `average_pool` in the open.
+Notebook 02 builds `max_pool` and `average_pool` step by step.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 
 
 def max_pool(maps: Floats) -> Floats:
-    """Keep each channel's maximum over all places.
+    """Keep each channel's maximum over all positions.
 
     MAC (Razavian et al. 2014; https://arxiv.org/abs/1412.6574), as in the original demo.
     """
@@ -20,7 +20,7 @@ def max_pool(maps: Floats) -> Floats:
 
 
 def average_pool(maps: Floats) -> Floats:
-    """Keep each channel's mean over the 7 x 7 places of block5_pool.
+    """Keep each channel's mean over the 7 x 7 positions of block5_pool.
 
     SPoC (Babenko and Lempitsky 2015; https://arxiv.org/abs/1510.07493); exactly what
     `keras.applications.VGG16(pooling="avg")` returns.
@@ -59,7 +59,7 @@ def rmac_regions(width: int, levels: int = 3) -> list[tuple[int, int, int]]:
 
 
 def block5_pool(maps: Floats) -> Floats:
-    """Return the maximum of every 2 x 2 places, (n, h/2, w/2, c), as VGG16's last layer does."""
+    """Return the maximum of every 2 x 2 positions, (n, h/2, w/2, c), as VGG16's last layer does."""
     n, height, width, channels = maps.shape
     even = maps[:, : height // 2 * 2, : width // 2 * 2]
     return even.reshape(n, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))

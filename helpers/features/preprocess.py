@@ -1,6 +1,6 @@
 """Any picture as VGG16 was trained on it: a square, blue first, the mean pixel subtracted.
 
-Notebook 02 does this in the open; everything that feeds a network uses these two functions.
+Notebook 02 does this step by step; everything that feeds a network uses these two functions.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
 
 
 def load_square(source: PictureSource, size: int) -> NDArray[np.uint8]:
-    """Return a picture squeezed to a square, (size, size, 3) uint8 RGB, whatever its shape.
+    """Return a picture squashed to a square, (size, size, 3) uint8 RGB, whatever its shape.
 
     A JPEG far larger than that is decoded at a half, a quarter or an eighth of its size, as long as
     twice `size` is left: measured to keep the embedding's cosine above 0.999.

@@ -1,6 +1,6 @@
 """A picture becomes 512 numbers: VGG16's last convolution, pooled, at length one.
 
-Notebook 02 shows preparation, network and `max` pooling in the open; this is the same thing
+Notebook 02 shows preparation, network and `max` pooling step by step; this is the same thing
 made fast, resumable and honest about how it was made: the name, such as `vgg16-conv5-max-224`,
 says network, layer, pooling, input size and, unless it is float32, the precision. Vectors of
 different names are never mixed.
@@ -50,7 +50,7 @@ class VGG16:
 
     `pooling` is "max", "avg", "gem" or "rmac"; `precision` is "float32", "bfloat16", "int8" or
     "auto", which follows BOOTCAMP_PRECISION or else chooses for this processor and the number of
-    `pictures`, and says so; `size` is the side in pixels that a picture is squeezed to. For int8,
+    `pictures`, and says so; `size` is the side in pixels that a picture is squashed to. For int8,
     the network is calibrated on 64 of `pictures`, or else by the first `extract`.
     Raises FeaturesError for anything else, and WeightsError without weights.
     """

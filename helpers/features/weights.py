@@ -70,7 +70,9 @@ def fetch(settings: Settings | None = None) -> Path:
     for source, online, read in _sources(settings, path):
         try:
             if online and settings.offline:
-                raise WeightsError("not tried: BOOTCAMP_OFFLINE=1")
+                raise WeightsError(
+                    f"not tried: {'BOOTCAMP_KIT' if settings.kit else 'BOOTCAMP_OFFLINE'} is set"
+                )
             raw = read()
             if hashlib.sha256(raw).hexdigest() != SHA256:
                 raise WeightsError(f"it gave {len(raw):,} bytes with the wrong SHA-256")
@@ -181,7 +183,7 @@ def _all_failed(tried, settings):
 {table}
 Try one of these:
   1. Run the cell again on a network that reaches one of the two addresses (behind a company
-     proxy, set HTTPS_PROXY first; set BOOTCAMP_OFFLINE=0).
+     proxy, set HTTPS_PROXY first), with BOOTCAMP_OFFLINE and BOOTCAMP_KIT unset.
   2. Copy {FILE} from a neighbour's data/weights/
      into {settings.data / "weights"}.
   3. Download {KERAS_URL}

@@ -10,6 +10,6 @@ from helpers.lazy import lazy_exports
 __all__, __getattr__, __dir__ = lazy_exports(
     __name__,
     errors=("MilvusError", "MissingRowsWarning", "RowError"),
-    filters=("Labels",),
+    filters=("LabelFilter",),
     index=("Hit", "Index", "SyncResult"),
 )

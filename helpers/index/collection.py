@@ -25,7 +25,7 @@ STRONG = {"consistency_level": "Strong"}  # a read that sees everything written 
 class Collection(AbstractContextManager):
     """A collection named `name` for vectors of `dim` numbers, created if it isn't there.
 
-    `missing` is how many rows it has lost since they were acknowledged; MissingRowsWarning tells of
+    `missing` is how many rows it has lost since they were confirmed; MissingRowsWarning tells of
     a loss. Raises MilvusError when Milvus can't be reached, or the collection isn't one of ours.
     """
 
@@ -87,7 +87,7 @@ class Collection(AbstractContextManager):
         self._load()
         if self.is_lite:
             self._flush()  # what a killed process left in the log
-        rows, expected = self.count(), self._acknowledged()
+        rows, expected = self.count(), self._confirmed()
         self.missing = max(0, expected - rows)
         if self.missing:
             warnings.warn(
@@ -174,7 +174,7 @@ class Collection(AbstractContextManager):
         return description
 
     def flush_and_index(self, written: int, progress: bool = False) -> None:
-        """Flush what was written, wait until it is indexed, count it, acknowledge the count."""
+        """Flush what was written, wait until it is indexed, count it, confirm the count."""
         self._flush()
         rows, (index_type, nlist) = self.count(), index_types.type_and_nlist(self._index())
         wanted = index_types.build_parameters(index_type, rows).get("nlist", 0)
@@ -191,7 +191,7 @@ class Collection(AbstractContextManager):
                 self._load()
         elif not milvus_lite.wait_until_indexed(self.uri, self.name, TIMEOUT_SECONDS):
             raise _too_slow()
-        self._acknowledge(rows + self.missing)
+        self._confirm(rows + self.missing)
 
     def _flush(self):
         """Turn the log of what was written into data files, which get an index."""
@@ -254,9 +254,9 @@ class Collection(AbstractContextManager):
                 bar.update(len(batch))
 
     def delete_rows(self, ids: Sequence[str]) -> None:
-        """Delete the rows with these ids, lowering the acknowledged count before, not after."""
+        """Delete the rows with these ids, lowering the confirmed count before, not after."""
         if ids:
-            self._acknowledge(max(0, self._acknowledged() - len(ids)))
+            self._confirm(max(0, self._confirmed() - len(ids)))
         for batch in _batches(ids):
             self._call("delete from", "delete", filter=ids_in(batch))
 
@@ -275,12 +275,12 @@ class Collection(AbstractContextManager):
     # so the number of rows that it confirmed is kept apart from them. Upstream: none known.
     # Test: test_the_rest_of_a_damaged_database_is_served_silently.
 
-    def _acknowledged(self):
+    def _confirmed(self):
         """Return how many rows the collection is known to have had, 0 when nobody noted it."""
         described = self._call("look into", "describe_collection")
         return int(dict(described.get("properties") or {}).get(PROPERTY, 0))
 
-    def _acknowledge(self, count):
+    def _confirm(self, count):
         self._call("write to", "alter_collection_properties", {PROPERTY: str(count)})
 
 

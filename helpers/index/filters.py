@@ -20,7 +20,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelFilter:
     """Which labels a hit must have: at least one of `any`, every one of `all`, and none of `none`.
 
     Each is a tuple of labels; a single label may be given as a string. An empty tuple asks for
@@ -49,9 +49,9 @@ def check_text(text: str, what: str) -> str:
     return text
 
 
-def expression(label_filter: Labels | None) -> str:
+def expression(label_filter: LabelFilter | None) -> str:
     """Return the Milvus expression for a label filter, empty when it asks for nothing."""
-    wanted = label_filter or Labels()
+    wanted = label_filter or LabelFilter()
     parts = [_has(label) for label in wanted.all] + [f"not {_has(label)}" for label in wanted.none]
     if wanted.any:
         parts.append("(" + " or ".join(map(_has, wanted.any)) + ")")

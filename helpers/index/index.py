@@ -17,8 +17,8 @@ from helpers.files import tree_size
 from helpers.index import connection, index_types
 from helpers.index.collection import Collection
 from helpers.index.errors import MilvusError
-from helpers.index.filters import SLOTS, Labels, check_text, expression, labels_of
-from helpers.index.schema import Pictures, Vectors, check_vectors, rows_by_id
+from helpers.index.filters import SLOTS, LabelFilter, check_text, expression, labels_of
+from helpers.index.schema import PicturesLike, VectorsLike, check_vectors, rows_by_id
 
 QUERIES_PER_CALL = 100  # 20 times as many answers per second as one by one
 MAX_HITS = 16_384  # a server returns no more
@@ -50,7 +50,7 @@ class Index(Collection):
     `index_type` is one of `index_types.INDEX_TYPES`. None keeps the type that is there, and makes a
     new index EXACT: at tens of thousands of pictures exact search is fast enough, and filters cost
     it no recall. Raises MilvusError when Milvus can't be reached, and warns MissingRowsWarning when
-    `missing` acknowledged rows were lost. Close it, or use it in a `with` block.
+    `missing` confirmed rows were lost. Close it, or use it in a `with` block.
     """
 
     def __init__(
@@ -66,7 +66,9 @@ class Index(Collection):
 
     # Writing
 
-    def sync(self, pictures: Pictures, vectors: Vectors, progress: bool = True) -> SyncResult:
+    def sync(
+        self, pictures: PicturesLike, vectors: VectorsLike, progress: bool = True
+    ) -> SyncResult:
         """Make the index hold exactly these pictures; return what that took.
 
         Writes what is new or different, deletes what is gone, and leaves the rest alone: after an
@@ -86,7 +88,9 @@ class Index(Collection):
         self.delete_rows(gone)
         return self._write(wanted, held, progress, deleted=len(gone), total=len(wanted))
 
-    def upsert(self, pictures: Pictures, vectors: Vectors, progress: bool = True) -> SyncResult:
+    def upsert(
+        self, pictures: PicturesLike, vectors: VectorsLike, progress: bool = True
+    ) -> SyncResult:
         """Add pictures, or replace those with the same id; takes and raises what `sync` does."""
         wanted = rows_by_id(pictures, vectors, self.dim)
         return self._write(wanted, self.digests(list(wanted)), progress)
@@ -95,7 +99,7 @@ class Index(Collection):
         """Write the rows whose digest differs from the one held, and check the count."""
         changed = [row for name, row in wanted.items() if held.get(name) != row["digest"]]
         self.upsert_rows(changed, progress)
-        interrupted = total is not None and total != self._acknowledged()
+        interrupted = total is not None and total != self._confirmed()
         if changed or deleted or interrupted:
             self.flush_and_index(len(changed), progress)
         if total is not None and total != (count := self.count()):
@@ -137,7 +141,7 @@ class Index(Collection):
         self,
         vector: ArrayLike,
         k: int = 12,
-        label_filter: Labels | None = None,
+        label_filter: LabelFilter | None = None,
         min_score: float | None = None,
     ) -> list[Hit]:
         """Return the k nearest pictures, nearest first, ties by id.
@@ -149,7 +153,7 @@ class Index(Collection):
         return hits if min_score is None else [hit for hit in hits if hit.score >= min_score]
 
     def search_many(
-        self, vectors: ArrayLike, k: int = 12, label_filter: Labels | None = None
+        self, vectors: ArrayLike, k: int = 12, label_filter: LabelFilter | None = None
     ) -> list[list[Hit]]:
         """Return for each of the (n, dim) vectors what `search` returns, and much faster."""
         if not 1 <= k <= MAX_HITS - TIE_MARGIN:

@@ -67,9 +67,9 @@ def _why_not_opened(path, error):
     holder = _lock_holder(path)
     if holder:
         return (
-            f"{path} is in use by {holder}, and Milvus Lite allows one process at a time. "
-            "Shut that kernel down (Kernel > Shut Down Kernel) and run this cell again, or serve "
-            f"several users with: milvus-lite server --data-dir {path} --host 127.0.0.1 "
+            f"{path} is in use by {holder}, and Milvus Lite allows one process at a time. End it "
+            "(a notebook by Kernel > Shut Down Kernel) and run this cell again, or serve several "
+            f"users with: milvus-lite server --data-dir {path} --host 127.0.0.1 "
             "--port 19530, and MILVUS_URI=http://127.0.0.1:19530."
         )
     return (

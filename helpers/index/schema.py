@@ -14,9 +14,9 @@ from helpers.index.filters import SLOTS, TEXT_BYTES, check_text
 
 PATH_BYTES = 4096
 
-Pictures = Iterable[Any]
+PicturesLike = Iterable[Any]
 """Anything with `id`, `path`, `labels`, `width` and `height`, such as `helpers.dataset.Picture`."""
-Vectors = Any
+VectorsLike = Any
 """(n, dim) float32, one row per picture, or anything with `ids` and `values`, as `features` has."""
 
 
@@ -36,7 +36,7 @@ def schema(dim: int):
     return fields
 
 
-def rows_by_id(pictures: Pictures, vectors: Vectors, dim: int) -> dict[str, dict[str, Any]]:
+def rows_by_id(pictures: PicturesLike, vectors: VectorsLike, dim: int) -> dict[str, dict[str, Any]]:
     """Return {id: row} for pictures and their vectors, ready for Milvus' `upsert`.
 
     Pictures without a vector are left out. Raises RowError for anything that Milvus would refuse

@@ -1,6 +1,6 @@
 """The search engine: a picture in, its nearest neighbours out.
 
-Notebook 04 writes `embed` and `search` in the open; from there on everybody imports this class.
+Notebook 04 writes `embed` and `search` step by step; from there on everybody imports this class.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from helpers.dataset import Dataset, load
 from helpers.dataset.pictures import PictureSource
 from helpers.features import VGG16
-from helpers.index import Hit, Index, Labels
+from helpers.index import Hit, Index, LabelFilter
 from helpers.settings import Settings
 
 AnyQuery = PictureSource | NDArray[np.float32]
@@ -52,7 +52,7 @@ class Engine:
         self,
         query: AnyQuery,
         k: int = 12,
-        label_filter: Labels | None = None,
+        label_filter: LabelFilter | None = None,
         min_score: float | None = None,
         exclude: str | None = None,
     ) -> list[Hit]:

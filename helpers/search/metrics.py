@@ -56,13 +56,16 @@ def mean_average_precision(rankings: Iterable[ArrayLike]) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def recall_at_k(found: Sequence[Ids], truth: Sequence[Ids]) -> float:
+def recall_at_k(found: Ids | Sequence[Ids], truth: Ids | Sequence[Ids]) -> float:
     """Return the share of the true nearest neighbours that were found, in [0, 1].
 
-    `found`, `truth`: for each query its ids, in any order; the mean over the queries is returned.
-    `truth` comes from an exact search with the same k. A query without true neighbours is left out;
-    NaN when none is left. Raises ValueError when the numbers of queries differ.
+    `found`, `truth`: one query's ids in any order, or a list of them per query, over which the mean
+    is taken. `truth` comes from an exact search with the same k. A query without true neighbours is
+    left out; NaN when none is left. Raises ValueError when the numbers of queries differ.
     """
+    found, truth = list(found), list(truth)
+    if not truth or isinstance(truth[0], str | int | np.integer):
+        found, truth = [found], [truth]
     if len(found) != len(truth):
         raise ValueError(
             f"There are answers to {len(found)} queries, but true neighbours of {len(truth)}. "

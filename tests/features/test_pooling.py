@@ -17,6 +17,7 @@ def per_channel(maps, function):
     return np.array([[function(one[..., c].astype(float)) for c in range(5)] for one in maps])
 
 
+@pytest.mark.slow
 def test_max_and_avg_are_keras_own(maps):
     from helpers.features.runtime import tensorflow
 

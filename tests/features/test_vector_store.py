@@ -227,6 +227,7 @@ with open_for_writing(folder / "s", PROVENANCE) as store:
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_loses_at_most_one_batch(tmp_path):
     promised = set()
     for pause in range(20):

@@ -121,6 +121,7 @@ def test_an_interrupted_stream_asks_for_the_rest_from_the_last_whole_member(tmp_
     assert_first(40, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_pax_archive_is_resumed_at_every_member(tmp_path):
     """The records before a member belong to it: cut there, they must come again."""
     members = [(path, content) for path, content in tiny_voc.files(6) if "Images" in path]
@@ -271,6 +272,7 @@ def test_the_first_of_the_real_subset_are_its_first_and_cost_less_than_all(voc_s
     assert done["taken"] < 0.5 * voc_subset.stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pictures_first", [False, True])
 def test_ctrl_c_at_any_line_counts_no_picture_twice(tmp_path, pictures_first):
     """Ctrl-C strikes before each line that the stream runs, one after the other."""

@@ -30,17 +30,17 @@ MilvusClient.upsert = reporting
 
 @pytest.mark.slow
 @pytest.mark.parametrize("batches", [1, 5, 17])
-def test_kill_9_while_writing_loses_nothing_that_was_acknowledged(here, batches):
+def test_kill_9_while_writing_loses_nothing_that_was_confirmed(here, batches):
     writing = SLOWLY + "index.sync(some_pictures(2000), clustered(2000), progress=False)"
     other = child(writing, here)
     for _ in range(batches):
         assert other.stdout.readline() == "50\n"
     other.kill()
-    acknowledged = 50 * (batches + len(other.communicate()[0].split()))
+    confirmed = 50 * (batches + len(other.communicate()[0].split()))
     with Index(NAME, here) as index:
-        assert acknowledged <= index.count() < 2000
+        assert confirmed <= index.count() < 2000
         change = index.sync(some_pictures(2000), clustered(2000), progress=False)
-        assert change.unchanged >= acknowledged
+        assert change.unchanged >= confirmed
         assert index.count() == 2000
         assert ids(index.search(clustered(2000)[77], 9)) == nearest(
             clustered(2000), clustered(2000)[77], 9
@@ -72,6 +72,7 @@ except KeyboardInterrupt:
     assert (int(kept[2]), kept[3]) == (int(kept[1]), "2000")
 
 
+@pytest.mark.slow
 def test_a_lost_file_is_reported_and_sync_restores_it(here):
     pictures, values = some_pictures(900), clustered(900)
     with Index(NAME, here) as index:
@@ -111,6 +112,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:overflow")  # of the damaged rows, in Milvus Lite
 def test_a_damaged_log_is_reported_and_no_wrong_vector_stays(here):
     pictures, values = some_pictures(600), clustered(600)

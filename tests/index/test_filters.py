@@ -8,23 +8,23 @@ import pytest
 from index_kit import NAME, STRANGE, clustered, ids, nearest, some_pictures
 
 from helpers.dataset.pictures import Picture
-from helpers.index import Index, Labels
+from helpers.index import Index, LabelFilter
 
 
 @pytest.mark.parametrize(
     ("label_filter", "keep"),
     [
-        (Labels(any="bus"), lambda n: n & 1),
-        (Labels(any=("bus", "car")), lambda n: n & 3),
-        (Labels(all=("bus", "car")), lambda n: n & 3 == 3),
-        (Labels(all="bus", none="person"), lambda n: n & 9 == 1),
-        (Labels(none=("bus", "car", "dog", "person")), lambda n: n & 15 == 0),
+        (LabelFilter(any="bus"), lambda n: n & 1),
+        (LabelFilter(any=("bus", "car")), lambda n: n & 3),
+        (LabelFilter(all=("bus", "car")), lambda n: n & 3 == 3),
+        (LabelFilter(all="bus", none="person"), lambda n: n & 9 == 1),
+        (LabelFilter(none=("bus", "car", "dog", "person")), lambda n: n & 15 == 0),
         (
-            Labels(any=("car", "dog"), all="bus", none="person"),
+            LabelFilter(any=("car", "dog"), all="bus", none="person"),
             lambda n: n & 1 and n & 6 and not n & 8,
         ),
-        (Labels(any="zeppelin"), lambda n: False),
-        (Labels(), lambda n: True),
+        (LabelFilter(any="zeppelin"), lambda n: False),
+        (LabelFilter(), lambda n: True),
     ],
 )
 def test_filters_agree_with_numpy(filled, label_filter, keep):
@@ -39,12 +39,13 @@ def test_strange_labels_find_themselves_and_nothing_else(here):
     with Index(NAME, here) as index:
         index.sync(pictures, values, progress=False)
         for number, label in enumerate(STRANGE):
-            found = index.search(values[0], 99, Labels(any=label))
+            found = index.search(values[0], 99, LabelFilter(any=label))
             assert ids(found) == [f"p{number:02d}"], label
             assert found[0].labels == (label,)
-            assert len(index.search(values[0], 99, Labels(none=label))) == len(STRANGE) - 1
+            assert len(index.search(values[0], 99, LabelFilter(none=label))) == len(STRANGE) - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index_type", ["EXACT", "IVF_FLAT", "IVF_SQ8", "HNSW"])
 def test_a_filter_finds_rows_that_lie_far_from_the_query(here, index_type):
     values, query = clustered(2500), clustered(1, seed=5)[0]
@@ -55,7 +56,7 @@ def test_a_filter_finds_rows_that_lie_far_from_the_query(here, index_type):
     ]
     with Index(NAME, here, index_type=index_type) as index:
         index.sync(pictures, values, progress=False)
-        found = ids(index.search(query, 10, Labels(any="far")))
+        found = ids(index.search(query, 10, LabelFilter(any="far")))
     truth = nearest(values, query, 10, far.__contains__)
     assert len(set(found) & set(truth)) >= (8 if index_type == "IVF_SQ8" else 10)
 
@@ -63,4 +64,4 @@ def test_a_filter_finds_rows_that_lie_far_from_the_query(here, index_type):
 @pytest.mark.parametrize("label", ["", None, 7, "x" * 201, "é" * 101])
 def test_what_cannot_be_a_label_is_refused(label):
     with pytest.raises(ValueError, match="cannot be a label"):
-        Labels(any=(label,))
+        LabelFilter(any=(label,))

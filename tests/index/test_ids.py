@@ -60,6 +60,7 @@ def thousands_of_random_ids_come_back_and_go(settings, count):
         assert set(index.digests()) == {names[1]}
 
 
+@pytest.mark.slow
 def test_each_id_means_its_own_row(here):
     each_id_means_its_own_row(here)
 

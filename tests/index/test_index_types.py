@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from index_kit import NAME, clustered, ids, nearest, some_pictures
 
-from helpers.index import Index, Labels, MilvusError, index_types
+from helpers.index import Index, LabelFilter, MilvusError, index_types
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index_type", ["FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW"])
 def test_every_index_type_finds_nearly_all_also_with_a_filter(here, index_type):
     values, pictures = clustered(2500), some_pictures(2500)
@@ -17,7 +18,7 @@ def test_every_index_type_finds_nearly_all_also_with_a_filter(here, index_type):
         assert index.describe()["index"] == index_type
         for label_filter, keep in (
             (None, None),
-            (Labels(all=("bus", "dog")), lambda n: n & 5 == 5),
+            (LabelFilter(all=("bus", "dog")), lambda n: n & 5 == 5),
         ):
             found = index.search_many(queries, 10, label_filter)
             truth = [nearest(values, query, 10, keep) for query in queries]

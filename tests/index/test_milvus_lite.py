@@ -43,7 +43,7 @@ def test_another_process_is_named_and_nothing_is_harmed(here):
         text = quiet.communicate(timeout=60)[1]
         last = text.strip().splitlines()[-1]
         assert f"03_build_milvus_index.ipynb (process {other.pid})" in last
-        assert "allows one process at a time. Shut that kernel down" in last
+        assert "allows one process at a time. End it" in last
         assert "DataDirLockedError" not in text  # Milvus Lite's own traceback
     finally:
         other.kill()

@@ -15,18 +15,18 @@ from milvus_server import TOKEN, Server, free_port, running_server  # noqa: F401
 from test_ids import each_id_means_its_own_row, thousands_of_random_ids_come_back_and_go
 
 from helpers.dataset.pictures import Picture
-from helpers.index import Index, Labels, MilvusError, RowError, connection
+from helpers.index import Index, LabelFilter, MilvusError, RowError, connection
 from helpers.index.schema import rows_by_id
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 COUNT = 2500
 FILTERS = [
     None,
-    Labels(any="bus"),
-    Labels(all=("bus", "dog")),
-    Labels(all="bus", none="person"),
-    Labels(any=("car", "dog"), none=("bus", "person")),
-    Labels(any="zeppelin"),
+    LabelFilter(any="bus"),
+    LabelFilter(all=("bus", "dog")),
+    LabelFilter(all="bus", none="person"),
+    LabelFilter(any=("car", "dog"), none=("bus", "person")),
+    LabelFilter(any="zeppelin"),
 ]
 
 
@@ -115,7 +115,7 @@ def test_strange_labels_are_the_same(there):
     with Index(NAME, there) as index:
         index.sync(pictures, clustered(len(STRANGE)), progress=False)
         for number, label in enumerate(STRANGE):
-            found = index.search(clustered(1)[0], 99, Labels(any=label))
+            found = index.search(clustered(1)[0], 99, LabelFilter(any=label))
             assert [(hit.id, hit.labels) for hit in found] == [(f"p{number:02d}", (label,))]
 
 
@@ -211,7 +211,7 @@ def test_milvus_lite_serves_several_processes(here, tmp_path):
             process.terminate()
 
 
-def test_kill_9_of_the_server_loses_nothing_that_was_acknowledged(here, server, tmp_path):
+def test_kill_9_of_the_server_loses_nothing_that_was_confirmed(here, server, tmp_path):
     """Uses a server of its own, one after the other: only one can run on a machine."""
     server.stop()
     own = Server(tmp_path / "own")

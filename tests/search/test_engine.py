@@ -11,7 +11,7 @@ from PIL import Image
 from helpers import dataset
 from helpers.dataset.pictures import PictureError
 from helpers.features import VGG16
-from helpers.index import Index, Labels
+from helpers.index import Index, LabelFilter
 from helpers.search import Engine, metrics, open_engine
 
 pytestmark = pytest.mark.weights
@@ -92,7 +92,9 @@ def test_hits_are_the_exact_nearest_in_order(engine):
 
 def test_filter_and_minimum_score_reach_the_index(engine):
     label = engine.dataset.pictures[5].labels[0]
-    hits = engine.search(engine.dataset.pictures[0].path, k=24, label_filter=Labels(any=(label,)))
+    hits = engine.search(
+        engine.dataset.pictures[0].path, k=24, label_filter=LabelFilter(any=(label,))
+    )
     assert hits
     assert all(label in hit.labels for hit in hits)
     assert all(hit.score >= 0.6 for hit in engine.search(ids_of(engine)[0], k=24, min_score=0.6))

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from helpers.index.filters import Labels
+from helpers.index.filters import LabelFilter
 from search_app.query import Options, Query, checked, checked_region
 
 
@@ -16,7 +16,9 @@ def test_options_are_forced_into_their_ranges():
 
 def test_the_class_filter_is_none_without_classes():
     assert Options(mode="none").label_filter() is None
-    assert Options(labels=("car", "bus"), mode="none").label_filter() == Labels(none=("car", "bus"))
+    assert Options(labels=("car", "bus"), mode="none").label_filter() == LabelFilter(
+        none=("car", "bus")
+    )
 
 
 @pytest.mark.parametrize(
