@@ -218,12 +218,14 @@ def _open(source, size):
 
 def _decode(image, size):
     """Return the opened `image` as RGB, a JPEG perhaps smaller, with its upright full size."""
-    width, height = image.size
+    full = image.size
     if size:
         # The longer side both ways: rotation may still swap them.
         image.draft(None, (max(size), max(size)))
+    drafted = image.size != full
     turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    return _upright_rgb(image), (height, width) if turned else (width, height)
+    upright = _upright_rgb(image)
+    return upright, (full[::-1] if turned else full) if drafted else upright.size
 
 
 def _upright_rgb(image):

@@ -54,11 +54,12 @@ TURNED = {
 
 @pytest.mark.parametrize(("orientation", "side"), TURNED.items())
 @pytest.mark.parametrize("size", [None, (8, 8)])
-def test_exif_rotation_is_applied(orientation, side, size, tmp_path):
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_exif_rotation_is_applied(orientation, side, size, kind, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / "a.jpg"
-    path.write_bytes(encoded(two_halves(), "JPEG", exif=exif, quality=95))
+    path = tmp_path / f"a.{kind.lower()}"
+    path.write_bytes(encoded(two_halves(), kind, exif=exif, quality=95))
     image = open_picture(path, size)
     width, height = image.size
     places = {
