@@ -17,6 +17,9 @@ from helpers.errors import PlainError
 from helpers.files import atomic_write, read_json, write_json
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""The only decoders that a file may reach, whatever its name: Pillow's EPS starts Ghostscript."""
+
 MAX_PIXELS = 2 * 89_478_485
 """A picture of more pixels than this (178,956,970) is refused: decoded, it would fill memory."""
 
@@ -210,7 +213,7 @@ def _open(source, size):
             return image, image.size
         if isinstance(source, bytes | bytearray | memoryview):
             source = io.BytesIO(source)
-        with Image.open(source) as image:
+        with Image.open(source, formats=FORMATS) as image:
             return _decode(image, size)
     except Exception as error:  # a broken file makes decoders raise anything, even KeyError
         raise PictureError(_reason(source, error)) from error

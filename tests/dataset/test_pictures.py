@@ -76,6 +76,16 @@ def test_exif_rotation_is_applied(orientation, side, size, kind, tmp_path):
     assert image.size == upright if size is None else min(image.size) >= 8
 
 
+@pytest.mark.parametrize("kind", ["EPS", "JPEG2000", "ICNS", "DDS", "PPM", "TGA", "SPIDER", "PDF"])
+def test_only_the_promised_formats_reach_a_decoder(kind, tmp_path):
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(encoded(two_halves().convert("F" if kind == "SPIDER" else "RGB"), kind))
+    with pytest.raises(PictureError, match="its format is unsupported"):
+        open_picture(path)
+    with pytest.raises(PictureError, match="its format is unsupported"):
+        open_picture(path.read_bytes())
+
+
 def test_the_size_is_a_hint_that_never_goes_below():
     data = encoded(Image.new("RGB", (1000, 600)), "JPEG")
     assert open_picture(data).size == (1000, 600)
