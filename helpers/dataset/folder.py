@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from helpers.dataset.pictures import (
+    MAX_ID_BYTES,
     SUFFIXES,
     Ledger,
     Picture,
@@ -77,6 +78,8 @@ def _refuse_by_name(path, root, taken):
         raise PictureError(f"its extension isn't one of {', '.join(SUFFIXES)}")
     if not path.is_file():
         raise PictureError("it isn't a plain file but a pipe, a socket or a device")
+    if len(_id(path, root).encode()) > MAX_ID_BYTES:
+        raise PictureError(f"its path is longer than {MAX_ID_BYTES} bytes; give it a shorter name")
     if _id(path, root) in taken:
         raise PictureError("its name differs from another's only in how accents are stored")
 

@@ -53,6 +53,12 @@ def load(settings: Settings | None = None, progress: bool = True) -> Dataset:
     except OSError as error:
         if error.errno not in CANNOT_WRITE:
             raise
+        path = Path(error.filename or settings.data)
+        if not path.is_relative_to(settings.data):
+            raise DatasetError(
+                f"{path} can't be read ({error.strerror}). Set BOOTCAMP_DATASET to a folder or "
+                "archive that you may read."
+            ) from error
         raise DatasetError(
             f"Nothing more can be written to {settings.data} ({error.strerror}). Free space there, "
             "or set BOOTCAMP_DATA to another folder; what is already here is kept."

@@ -30,6 +30,9 @@ REASONS = {
     PermissionError: "it can't be read: permission denied",
 }
 
+MAX_ID_BYTES = 200
+"""The longest id, as UTF-8, that the index keeps; a picture with a longer one is skipped."""
+
 PictureSource = str | os.PathLike | bytes | BinaryIO | Image.Image
 """A picture to open: a path, the bytes of a picture file, an open file, or a PIL image."""
 

@@ -98,7 +98,7 @@ def refuse_offline(what: str, settings: Settings) -> None:
     """Raise DownloadError when BOOTCAMP_OFFLINE forbids the network."""
     if settings.offline:
         raise DownloadError(
-            f"{what} is not here, and BOOTCAMP_OFFLINE=1 forbids fetching it. Unset it, or set "
+            f"{what}: not here yet, and BOOTCAMP_OFFLINE=1 forbids fetching it. Unset it, or set "
             "BOOTCAMP_DATASET=sample to go on with the bootcamp's own drawings."
         )
 

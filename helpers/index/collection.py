@@ -47,9 +47,9 @@ class Collection(AbstractContextManager):
 
     def close(self) -> None:
         """Let go of Milvus: a Milvus Lite database is free for others after the last close."""
-        if self.client:
-            connection.close(self.client, self.uri)
-        self.client = None
+        client, self.client = self.client, None
+        if client:
+            connection.close(client, self.uri)
 
     def _call(self, action, method, *arguments, **options):
         """Call a method of MilvusClient on this collection, loading the collection if need be.

@@ -50,10 +50,19 @@ def connect(uri: str, token: str = "") -> "MilvusClient":
 
     Raises MilvusError, saying what is wrong and what to do about it.
     """
-    pymilvus()
-    if is_lite(uri):
-        return call(milvus_lite.open_client, uri)
-    return call(_open_server, uri, token)
+    opened = []
+
+    def open_client():
+        pymilvus()
+        opened.append(milvus_lite.open_client(uri) if is_lite(uri) else _open_server(uri, token))
+        return opened[0]
+
+    try:
+        return call(open_client)
+    except KeyboardInterrupt:
+        # The thread goes on opening; what it opens must not stay open without an owner.
+        call(lambda: [close(client, uri) for client in opened])
+        raise
 
 
 @cache
@@ -78,9 +87,9 @@ def pymilvus() -> ModuleType:
 def close(client: "MilvusClient", uri: str) -> None:
     """Close a client; the lock of a Milvus Lite database is free after the last one."""
     if is_lite(uri):
-        milvus_lite.close_client(client, uri)
+        call(milvus_lite.close_client, client, uri)
     else:
-        client.close()
+        call(client.close)
 
 
 def _open_server(uri, token):

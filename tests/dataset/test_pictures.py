@@ -401,3 +401,15 @@ def test_a_notebook_shows_a_sentence_and_what_to_do_but_no_traceback():
     shown = "\n".join(caught.value._render_traceback_())
     assert "it is not a picture" in shown
     assert "Choose a .jpg or .png" in shown
+
+
+def test_a_path_too_long_for_the_index_is_in_the_ledger_and_the_rest_stays(tmp_path):
+    for name in ("a" * 196, "ä" * 98, "b" * 197):
+        (tmp_path / f"{name}.jpg").write_bytes(encoded(two_halves(), "JPEG"))
+    (tmp_path / "deep" / ("c" * 190)).mkdir(parents=True)
+    (tmp_path / "deep" / ("c" * 190) / "d.jpg").write_bytes(encoded(two_halves(), "JPEG"))
+    pictures, ledger = folder.list_pictures(tmp_path)
+    assert [len(picture.id.encode()) for picture in pictures] == [200, 200]
+    skipped = [entry.reason for entry in ledger.entries if not entry.used]
+    assert len(skipped) == 2
+    assert all("longer than 200 bytes" in reason for reason in skipped)

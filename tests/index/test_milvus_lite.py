@@ -94,3 +94,46 @@ def test_a_damaged_database_says_so_and_what_to_do(filled, damage):
     shutil.rmtree(here.milvus_uri)
     with Index(NAME, here) as again:
         assert again.sync(some_pictures(300), clustered(300), progress=False).written == 300
+
+
+STRUCK = """
+import os, random, threading, time
+
+def measured(action):
+    start = time.perf_counter()
+    return action(), time.perf_counter() - start
+
+def struck(action, seconds):
+    timer = threading.Timer(random.uniform(0, seconds), os.kill, (os.getpid(), signal.SIGINT))
+    result = None
+    try:
+        timer.start()
+        result = action()
+        timer.join()
+    except KeyboardInterrupt:
+        pass
+    return result
+
+random.seed(1)
+index, opening = measured(lambda: Index(NAME, here))
+_, closing = measured(index.close)
+for _ in range(15):
+    index = struck(lambda: Index(NAME, here), opening)
+    if index is not None:
+        index.close()
+    index = Index(NAME, here)
+    struck(index.close, closing)
+    index.close()
+print("still alive", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_opening_or_closing_leaves_nothing_locked(here):
+    other = child(STRUCK, here)
+    assert other.stdout.readline() == "still alive\n"
+    with Index(NAME, here) as index:  # while the other process still runs
+        assert index.count() == 0
+    other.kill()
+    other.communicate()
