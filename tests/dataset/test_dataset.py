@@ -23,7 +23,7 @@ from helpers import dataset
 from helpers.dataset import DatasetError, voc
 from helpers.fetch.download import DownloadError, KitError
 from helpers.files import tree_size
-from helpers.settings import SAMPLE, VOC2012, from_environment
+from helpers.settings import ROOT, SAMPLE, VOC2012, from_environment
 
 COUNT = 30
 ARCHIVE = tiny_voc.pack(tiny_voc.files(COUNT))
@@ -400,3 +400,24 @@ def assert_complete(tmp_path, asked):
     for kind in ("JPEGImages", "Annotations"):
         assert {path.stem for path in (root / kind).iterdir()} == stems
     assert not list((tmp_path / "data").rglob("*.part"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows no such permissions")
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+def test_what_may_not_be_read_is_not_blamed_on_writing(tmp_path, kind):
+    path = tmp_path / ("pets" if kind == "folder" else "pets.tar")
+    path.mkdir() if kind == "folder" else path.write_bytes(b"tar")
+    path.chmod(0)
+    # Even root can't read it then, without these two capabilities.
+    root = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    code = "from helpers import dataset; dataset.load(progress=False)"
+    env = {**os.environ, "BOOTCAMP_DATASET": str(path), "BOOTCAMP_DATA": str(tmp_path / "data")}
+    done = subprocess.run(
+        [*([] if os.geteuid() else root), sys.executable, "-c", code],
+        cwd=ROOT, env=env, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    path.chmod(0o700)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("helpers.dataset.pictures.DatasetError"), done.stderr
+    assert str(path) in last
+    assert "can't be read (Permission denied)" in last
