@@ -234,14 +234,15 @@ def walk(tar, start):
 
 def test_memory_does_not_grow_with_the_number_of_members(tmp_path):
     peaks = []
-    for count in (500, 5_000):
+    for count in (500, 10_000):
         (tmp_path / "a.tar").write_bytes(tiny_voc.pack([(f"{i}.jpg", b"") for i in range(count)]))
         tracemalloc.start()
         with (tmp_path / "a.tar").open("rb") as file:
             assert sum(1 for _ in archive.members(file.read)) == count
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < peaks[0] + 100_000
+    # Garbage that waits for its collector is allowed; kept headers would take 10 MB and more.
+    assert peaks[1] < peaks[0] + 3_000_000
 
 
 def test_of_two_members_with_one_name_the_later_counts(tmp_path):
