@@ -61,7 +61,7 @@ def main():
     given = parser.parse_args()
     if not kit.chromium():
         return print(
-            "bench/app.py: the search page is not measured, because there is no Chromium here. "
+            "bench/app.py: the search page is not measured, because Chromium is not installed. "
             "Install it (apt-get install chromium) and run this again."
         )
     result = {"rows": given.rows, "precision": given.precision, "cores": os.cpu_count()}
