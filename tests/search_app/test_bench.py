@@ -13,4 +13,4 @@ def test_without_chromium_the_bench_says_in_a_sentence_what_it_skips(tmp_path):
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
-    assert "not measured, because there is no Chromium" in done.stdout
+    assert "not measured, because Chromium is not installed" in done.stdout
