@@ -97,33 +97,32 @@ def test_a_damaged_database_says_so_and_what_to_do(filled, damage):
 
 
 STRUCK = """
-import os, random, threading, time
+from milvus_lite.server_manager import server_manager_instance
+from pymilvus import MilvusClient
 
-def measured(action):
-    start = time.perf_counter()
-    return action(), time.perf_counter() - start
+def strike_during(owner, method):
+    real = getattr(owner, method)
+    def struck(*arguments, **options):
+        setattr(owner, method, real)  # once is enough
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        return real(*arguments, **options)
+    setattr(owner, method, struck)
 
-def struck(action, seconds):
-    timer = threading.Timer(random.uniform(0, seconds), os.kill, (os.getpid(), signal.SIGINT))
-    result = None
+def interrupted(action):
     try:
-        timer.start()
-        result = action()
-        timer.join()
+        action()
     except KeyboardInterrupt:
-        pass
-    return result
+        return True
 
-random.seed(1)
-index, opening = measured(lambda: Index(NAME, here))
-_, closing = measured(index.close)
-for _ in range(15):
-    index = struck(lambda: Index(NAME, here), opening)
-    if index is not None:
-        index.close()
+for _ in range(3):
+    strike_during(MilvusClient, "__init__")
+    print("opening", interrupted(lambda: Index(NAME, here)), flush=True)
     index = Index(NAME, here)
-    struck(index.close, closing)
+    strike_during(server_manager_instance, "release_server")
+    print("closing", interrupted(index.close), flush=True)
     index.close()
+Index(NAME, here).close()
 print("still alive", flush=True)
 time.sleep(600)
 """
@@ -132,6 +131,9 @@ time.sleep(600)
 @pytest.mark.slow
 def test_ctrl_c_while_opening_or_closing_leaves_nothing_locked(here):
     other = child(STRUCK, here)
+    for _ in range(3):
+        assert other.stdout.readline() == "opening True\n"
+        assert other.stdout.readline() == "closing True\n"
     assert other.stdout.readline() == "still alive\n"
     with Index(NAME, here) as index:  # while the other process still runs
         assert index.count() == 0
