@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from index_kit import clustered, some_pictures
 
-from helpers.dataset.pictures import Picture
+from helpers.dataset.pictures import MAX_ID_BYTES, Picture
 from helpers.index import RowError
+from helpers.index.filters import TEXT_BYTES
 
 
 def with_value(row, value):
@@ -38,3 +39,7 @@ def test_bad_rows_are_refused_and_nothing_is_written(filled, pictures, values, t
         with pytest.raises(RowError, match=told):
             write(pictures, values, progress=False)
     assert filled[0].count() == 300
+
+
+def test_the_longest_id_of_a_picture_is_the_longest_that_the_index_keeps():
+    assert MAX_ID_BYTES == TEXT_BYTES  # said twice, because the index doesn't import the data set
