@@ -121,7 +121,7 @@ def test_every_message_that_a_notebook_quotes_exists(path):
         assert piece.strip(" .,") in texts, piece
 
 
-@pytest.mark.parametrize("path", [*PATHS, NOTEBOOKS / "app.ipynb"], ids=lambda path: path.stem)
+@NOTEBOOK
 def test_every_name_and_keyword_that_a_notebook_uses_exists(path):
     code = "\n".join(cell.source for cell in cells(path, "code"))
     assert check_names(ast.parse(code)) > 0

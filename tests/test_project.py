@@ -118,7 +118,7 @@ def rooms_imported(tree):
     return rooms | {"search_app" for parts in found if parts[0] == "search_app"}
 
 
-@pytest.mark.parametrize(("folder", "most"), [("helpers", 4750), ("search_app", 1000)])
+@pytest.mark.parametrize(("folder", "most"), [("helpers", 4600), ("search_app", 1900)])
 def test_the_plumbing_stays_short_enough_to_read(folder, most):
     assert sum(len(path.read_text().splitlines()) for path in python_files(folder)) <= most
 
@@ -140,7 +140,7 @@ def test_importing_is_light_and_touches_no_disk(tmp_path):
 import sys
 for name in {PACKAGES}:
     __import__(name)
-slow = {{"tensorflow", "keras", "pymilvus", "milvus_lite", "matplotlib", "numpy", "PIL"}}
+slow = {{"tensorflow", "keras", "pymilvus", "milvus_lite", "matplotlib", "numpy", "PIL", "fastapi"}}
 assert not slow & set(sys.modules), slow & set(sys.modules)
 from helpers.dataset import load
 from helpers.features import VGG16
