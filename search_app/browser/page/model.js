@@ -1,0 +1,74 @@
+// The visitor's session as anywidget's model (get, set, on, off, send), over a WebSocket that may
+// break at any time: what wasn't heard is sent again, and a restarted service is told what it lost.
+
+import { encode } from "./frames.js";
+
+const QUERIES = ["upload", "open", "pick", "clear"];
+
+export class Model {
+  socket = null;
+  parts = { samples: [] };
+  listeners = {};
+  unheard = []; // {message, buffers} that the service hasn't acknowledged yet
+  asked = null; // the last of QUERIES that was sent
+  lasting = {}; // what a service that has lost this session needs: settings, query, region
+  restoring = false;
+
+  get = (name) => this.parts[name] ?? {};
+  on = (event, action) => (this.listeners[event] ||= new Set()).add(action);
+  off = (event, action) => this.listeners[event]?.delete(action);
+  emit = (event, value) => this.listeners[event]?.forEach((action) => action(value));
+
+  set(name, value) {
+    this.parts[name] = value;
+    this.emit(`change:${name}`, value);
+  }
+
+  send(message, _callbacks, buffers = []) {
+    const one = { message, buffers };
+    if (QUERIES.includes(message.do)) this.asked = one;
+    if (message.do === "choose") this.lasting.settings = one;
+    this.unheard = this.unheard.filter((other) => !replaces(message, other.message));
+    this.unheard.push(one);
+    this.transmit(one);
+  }
+
+  transmit({ message, buffers = [] }) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(encode(message, buffers));
+  }
+
+  /** Take what the service says: parts that changed, or which message it has heard. */
+  receive({ parts = {}, heard }) {
+    if (parts.query) this.note(parts.query);
+    for (const [name, value] of Object.entries(parts)) this.set(name, value);
+    if (!heard) return; // 0 answers what `resume` sends
+    this.unheard = this.unheard.filter(({ message }) => message.number > heard);
+    this.emit("msg:custom", { heard });
+  }
+
+  /** Remember which message made the `query` that is shown, and its region. */
+  note(query) {
+    const wanted = this.restoring && this.lasting.region;
+    this.restoring = false;
+    this.lasting.query = query.picture ? this.asked : null;
+    this.lasting.region = query.region || wanted;
+    if (wanted) this.transmit({ message: { do: "region", region: wanted, number: 0 } });
+  }
+
+  /** Take the parts that a new connection begins with, and go on where the last one broke off. */
+  resume({ parts }) {
+    const { settings, query } = this.lasting;
+    const { query: now = {}, results, ...others } = parts;
+    this.restoring = Boolean(query && !now.picture); // else the service still knows this session
+    this.receive({ parts: this.restoring ? others : parts });
+    for (const one of this.restoring ? [settings, query] : [])
+      if (one && !this.unheard.includes(one)) this.transmit({ ...one, message: { ...one.message, number: 0 } });
+    this.unheard.forEach((one) => this.transmit(one));
+    this.emit("online");
+  }
+}
+
+/** Return whether an unheard `other` is pointless now that `message` is sent. */
+function replaces(message, other) {
+  return ["do", "text", "folder"].every((name) => message[name] === other[name]);
+}
