@@ -41,7 +41,7 @@ from helpers.search import Engine
 from search_app import SearchApp
 data = dataset.load(progress=False)
 extractor = VGG16(precision={precision!r}, pictures=data.pictures, progress=False)
-SearchApp(Engine(extractor, Index(extractor.name), data))"""
+SearchApp(Engine(extractor, Index(data.name, extractor.name), data))"""
 CLOCK = """() => { window.begun = 0;
   const start = (type) => (e) => { if (e.target.type === type) begun = Date.now(); };
   document.addEventListener('change', start('file'), true);
@@ -119,7 +119,7 @@ def prepare(given, uri, token):
     data = dataset.load(here, progress=False)
     extractor = VGG16(precision=given.precision, settings=here, pictures=data.pictures)
     vectors = extractor.extract(data.pictures, data.name)
-    with Index(extractor.name, settings=here) as index:
+    with Index(data.name, extractor.name, here) as index:
         index.sync(data.pictures, vectors)
         more = given.rows - len(data.pictures)
         index.upsert(*filler(data.pictures, vectors.values, more))

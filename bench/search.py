@@ -29,7 +29,7 @@ from helpers.index import Index, LabelFilter  # noqa: E402
 from helpers.index.schema import rows_by_id  # noqa: E402
 from helpers.search.metrics import recall_at_k  # noqa: E402
 
-NAME, K, MARK = "bench", 10, "car"
+PAIR, K, MARK = ("bench", "vectors"), 10, "car"
 LITE_TYPES = ("EXACT", "FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW")
 SERVER_TYPES = (*LITE_TYPES, "SCANN")
 COLUMNS = {
@@ -175,10 +175,10 @@ def against_faiss(task):
 
 def against_milvus(name, task, here, index_types, pid="self"):
     """Measure Milvus at `here`: before a flush (Lite only), then with each type of index."""
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         lines = [before_flush(f"{name}, before flush", task, index)] if index.is_lite else []
         index.drop()
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         load = timed(lambda: index.sync(task.pictures, task.values, progress=False))[1]
         for index_type in index_types:
             build = timed(lambda index_type=index_type: index.rebuild(index_type))[1]
@@ -192,7 +192,7 @@ def against_milvus(name, task, here, index_types, pid="self"):
 
 def before_flush(system, task, index):
     """Measure searches in rows that are still in Milvus Lite's log."""
-    index.upsert_rows(list(rows_by_id(task.pictures, task.values, 512).values()))
+    index.upsert_rows(list(rows_by_id(task.pictures, task.values, 512)[0].values()))
     return measure(system, task, lambda query: ids(index.search(query, K)),
                    lambda queries: index.search_many(queries, K), singles=10)  # fmt: skip
 
@@ -240,7 +240,7 @@ def end_to_end(task, here):
     except Exception as error:
         print(f"ABSENT: picture bytes to hits ({type(error).__name__}: {error!s:.150})")
         return None
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         index.sync(task.pictures, task.values, progress=False)
         index.search(extractor.embed(picture), K)
         seconds = [timed(lambda: index.search(extractor.embed(picture), K))[1] for _ in range(50)]

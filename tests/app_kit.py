@@ -44,7 +44,7 @@ def _engine(settings, data, pooling):
     pooled = copy.copy(extractor(replace(settings, milvus_uri="")))
     pooled.pooling = pooling
     vectors = pooled.extract(data.pictures, data.name, progress=False)
-    index = Index(pooled.name, settings=settings)
+    index = Index(data.name, pooled.name, settings)
     index.sync(data.pictures, vectors, progress=False)
     return Engine(pooled, index, data)
 

@@ -9,33 +9,43 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from helpers.files import tree_size
-from helpers.index import connection, index_types, milvus_lite
+from helpers.index import connection, index_types, milvus_lite, names
 from helpers.index.errors import MilvusError, MissingRowsWarning, translate_error
 from helpers.index.filters import ids_in
-from helpers.index.schema import schema
+from helpers.index.schema import field_names, schema
+from helpers.settings import Settings, from_environment
 
 ROWS_PER_CALL = 1000  # measured: smaller and larger batches are slower
 LOG_FLUSH_BYTES = 200_000  # of log that need no flush, about 90 rows
 RELOAD_ROWS = 4000  # new rows, of which a server at first searches only a part
 TIMEOUT_SECONDS = 120  # for one call, or for one index to be built
-PROPERTY = "bootcamp.rows"  # of a collection: how many rows it is known to have had
 STRONG = {"consistency_level": "Strong"}  # a read that sees everything written before it
 
 
 class Collection(AbstractContextManager):
-    """A collection named `name` for vectors of `dim` numbers, created if it isn't there.
+    """The collection of a data set and an extractor, for `dim` numbers, created if it isn't there.
 
     `missing` is how many rows it has lost since they were confirmed; MissingRowsWarning tells of
     a loss. Raises MilvusError when Milvus can't be reached, or the collection isn't one of ours.
     """
 
-    def __init__(self, uri: str, token: str, name: str, dim: int, index_type: str | None = None):
-        self.uri, self.name, self.dim = uri, name, dim
-        self.is_lite = connection.is_lite(uri)
-        self.folder = milvus_lite.folder(uri, name) if self.is_lite else None
+    def __init__(
+        self,
+        dataset_name: str,
+        extractor_name: str,
+        settings: Settings | None = None,
+        dim: int = 512,
+        index_type: str | None = None,
+    ):
+        here = settings or from_environment()
+        self.dataset_name, self.extractor_name = dataset_name, extractor_name
+        self.name = names.collection_name(dataset_name, extractor_name)
+        self.uri, self.dim = here.milvus_uri, dim
+        self.is_lite = connection.is_lite(self.uri)
+        self.folder = milvus_lite.folder(self.uri, self.name) if self.is_lite else None
         self._described = float("-inf"), None  # when, what
         _check_index_type(index_type, self.is_lite)
-        self.client = connection.connect(uri, token)
+        self.client = connection.connect(self.uri, here.milvus_token)
         try:
             self._open(index_type)
         except BaseException:
@@ -79,9 +89,10 @@ class Collection(AbstractContextManager):
     def _open(self, index_type):
         """Create the collection or check the one there, load it, and count its rows."""
         if self._call("look into", "has_collection"):
-            self._check_schema()
+            self._check_whose()
         else:
-            self._call("create", "create_collection", schema=schema(self.dim))
+            fields = schema(self.dim)
+            self._call("create", "create_collection", schema=fields, properties=self._whose())
         if not self._call("look into", "list_indexes"):  # new, or killed before it got one
             self._create_index(index_type or "EXACT", 0)
         self._load()
@@ -98,11 +109,16 @@ class Collection(AbstractContextManager):
             )
         if index_type not in (None, self.index_type()):
             self.rebuild(index_type)
+        names.warn_of_old(self.client, self.uri)
 
-    def _check_schema(self):
+    def _whose(self):
+        return {names.DATASET: self.dataset_name, names.EXTRACTOR: self.extractor_name}
+
+    def _check_whose(self):
         described = self._call("look into", "describe_collection")
         fields = {field["name"]: field for field in described["fields"]}
-        if fields.keys() != {field.name for field in schema(self.dim).fields}:
+        whose = self._whose().items() <= names.properties(described).items()
+        if fields.keys() != field_names() or not whose:
             raise MilvusError(
                 f"The collection {self.name} was made by another program or version. "
                 f"Drop it (MilvusClient({self.uri!r}).drop_collection({self.name!r})), then run "
@@ -278,10 +294,10 @@ class Collection(AbstractContextManager):
     def _confirmed(self):
         """Return how many rows the collection is known to have had, 0 when nobody noted it."""
         described = self._call("look into", "describe_collection")
-        return int(dict(described.get("properties") or {}).get(PROPERTY, 0))
+        return int(names.properties(described).get(names.ROWS, 0))
 
     def _confirm(self, count):
-        self._call("write to", "alter_collection_properties", {PROPERTY: str(count)})
+        self._call("write to", "alter_collection_properties", {names.ROWS: str(count)})
 
 
 def _batches(items):

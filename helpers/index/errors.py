@@ -15,6 +15,10 @@ class MissingRowsWarning(UserWarning):
     """The index holds fewer rows than it once confirmed."""
 
 
+class OldCollectionWarning(UserWarning):
+    """An earlier version left collections that nothing here uses."""
+
+
 SENTENCES = {  # what to say when one of these words is in the message, as "" always is
     ("no space left",): "The disk is full: Milvus could not {action} the collection at {uri}. "
     "Free some space and run this again; the rows confirmed before are kept, and sync writes the "

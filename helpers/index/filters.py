@@ -42,7 +42,11 @@ class LabelFilter:
 
 def check_text(text: str, what: str) -> str:
     """Return `text`, or raise RowError, which calls it `what`, unless it is 1 to 200 bytes long."""
-    if not isinstance(text, str) or not 1 <= len(text.encode()) <= TEXT_BYTES:
+    try:
+        size = len(text.encode())
+    except (AttributeError, UnicodeEncodeError):  # no text, or the surrogates of undecodable bytes
+        size = 0
+    if not 1 <= size <= TEXT_BYTES:
         raise RowError(
             f"{text!r:.60} cannot be {what}. Use text of 1 to {TEXT_BYTES} bytes (UTF-8)."
         )

@@ -4,7 +4,6 @@ Everything here runs unchanged on Milvus Lite and on a server; `MILVUS_URI` deci
 cosine similarities in [-1, 1], higher is closer. Notebook 03 builds it in plain pymilvus first.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from helpers import settings as _settings
 from helpers.files import tree_size
 from helpers.index import connection, index_types
 from helpers.index.collection import Collection
@@ -31,21 +29,21 @@ class Hit:
 
     id: str
     score: float
-    path: str
     labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What `sync` or `upsert` did, in rows."""
+    """What `sync` or `upsert` did, in rows; `skipped`: (id, reason) of what can't be kept."""
 
     written: int
     deleted: int
     unchanged: int
+    skipped: tuple[tuple[str, str], ...] = ()
 
 
 class Index(Collection):
-    """The pictures of one extractor in Milvus; opening it creates the collection if need be.
+    """A data set's pictures by one extractor, in Milvus; created on opening if it isn't there.
 
     `index_type` is one of `index_types.INDEX_TYPES`. None keeps the type that is there, and makes a
     new index EXACT: at tens of thousands of pictures exact search is fast enough, and filters cost
@@ -53,49 +51,52 @@ class Index(Collection):
     `missing` confirmed rows were lost. Close it, or use it in a `with` block.
     """
 
-    def __init__(
-        self,
-        extractor_name: str,
-        settings: _settings.Settings | None = None,
-        dim: int = 512,
-        index_type: str | None = None,
-    ):
-        here = settings or _settings.from_environment()
-        name = re.sub(r"\W", "_", extractor_name)
-        super().__init__(here.milvus_uri, here.milvus_token, name, dim, index_type)
-
     # Writing
 
     def sync(
-        self, pictures: PicturesLike, vectors: VectorsLike, progress: bool = True
+        self,
+        pictures: PicturesLike,
+        vectors: VectorsLike,
+        progress: bool = True,
+        delete_most: bool = False,
     ) -> SyncResult:
         """Make the index hold exactly these pictures; return what that took.
 
         Writes what is new or different, deletes what is gone, and leaves the rest alone: after an
         interruption it carries on where it stopped, and a second run writes nothing. `vectors`:
-        (n, dim) float32 in the order of `pictures`, or with `ids` and `values`. Raises RowError for
-        pictures or vectors that can't be kept, before anything is written.
+        (n, dim) float32 in the order of `pictures`, or with `ids` and `values`. Pictures that can't
+        be kept are skipped. Before anything is written, it raises RowError for bad vectors and ids
+        that are there twice, and MilvusError when more than half of the rows would be deleted,
+        unless `delete_most`; so `sync([], [], delete_most=True)` empties the index.
         """
-        wanted = rows_by_id(pictures, vectors, self.dim)
+        wanted, skipped = rows_by_id(pictures, vectors, self.dim)
+        held = self.digests()
+        gone = sorted(held.keys() - wanted.keys())
+        if len(gone) > len(held) / 2 and not delete_most:
+            raise MilvusError(
+                f"This sync would delete {len(gone):,} of the {len(held):,} rows of {self.name}. "
+                "Check that all pictures and their vectors are there; if that is what you mean, "
+                "add delete_most=True."
+            )
         # Workaround (milvus-lite 3.2.2): its log has no checksums, so the rows beside lost ones may
         # be wrong, and all are written again.
         # Upstream: https://github.com/milvus-io/milvus-lite/issues/356.
         # Test: test_a_damaged_log_is_read_as_if_it_were_whole.
         if self.missing:
             self.recreate()
-        held = self.digests()
-        gone = sorted(held.keys() - wanted.keys())
-        self.delete_rows(gone)
-        return self._write(wanted, held, progress, deleted=len(gone), total=len(wanted))
+            held = {}
+        else:
+            self.delete_rows(gone)
+        return self._write(wanted, held, progress, skipped, deleted=len(gone), total=len(wanted))
 
     def upsert(
         self, pictures: PicturesLike, vectors: VectorsLike, progress: bool = True
     ) -> SyncResult:
         """Add pictures, or replace those with the same id; takes and raises what `sync` does."""
-        wanted = rows_by_id(pictures, vectors, self.dim)
-        return self._write(wanted, self.digests(list(wanted)), progress)
+        wanted, skipped = rows_by_id(pictures, vectors, self.dim)
+        return self._write(wanted, self.digests(list(wanted)), progress, skipped)
 
-    def _write(self, wanted, held, progress, deleted=0, total=None):
+    def _write(self, wanted, held, progress, skipped, deleted=0, total=None):
         """Write the rows whose digest differs from the one held, and check the count."""
         changed = [row for name, row in wanted.items() if held.get(name) != row["digest"]]
         self.upsert_rows(changed, progress)
@@ -107,7 +108,7 @@ class Index(Collection):
                 f"Milvus holds {count} rows where {total} were written. "
                 "Another program may be writing too: stop it, then run sync again."
             )
-        return SyncResult(len(changed), deleted, len(wanted) - len(changed))
+        return SyncResult(len(changed), deleted, len(wanted) - len(changed), skipped)
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete the pictures with these ids; return how many there were."""
@@ -119,8 +120,8 @@ class Index(Collection):
     # Reading
 
     def get(self, picture_id: str) -> dict[str, Any]:
-        """Return one picture's id, path, labels, width and height; MilvusError if it isn't here."""
-        facts = ["id", "path", "width", "height"]
+        """Return one picture's id, labels, width and height; MilvusError if it isn't here."""
+        facts = ["id", "width", "height"]
         row = self._row(picture_id, facts + list(SLOTS))
         return {"labels": labels_of(row)} | {key: row[key] for key in facts}
 
@@ -161,7 +162,7 @@ class Index(Collection):
                 f"k is {k}, but must be between 1 and {MAX_HITS - TIE_MARGIN}. Choose again."
             )
         vectors, condition = check_vectors(vectors, self.dim), expression(label_filter)
-        options = {"filter": condition, "output_fields": ["path", *SLOTS]}
+        options = {"filter": condition, "output_fields": list(SLOTS)}
         parameters = index_types.search_parameters(self._index(age=1), k, bool(condition))
         options["search_params"] = {"params": parameters}
         found = []
@@ -189,6 +190,8 @@ class Index(Collection):
         """Return facts about the index; `bytes` is its size on disk, None on a server."""
         index = self._index()
         return {
+            "data set": self.dataset_name,
+            "extractor": self.extractor_name,
             "collection": self.name,
             "rows": self.count(),
             "dimension": self.dim,
@@ -204,4 +207,4 @@ class Index(Collection):
 def _hit(found):
     """Return a Hit for one of Milvus' hits; the sixth decimal is where float32 ends."""
     row = found["entity"]
-    return Hit(found["id"], round(float(found["distance"]), 6), row["path"], labels_of(row))
+    return Hit(found["id"], round(float(found["distance"]), 6), labels_of(row))

@@ -12,10 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from helpers.index.errors import RowError
 from helpers.index.filters import SLOTS, TEXT_BYTES, check_text
 
-PATH_BYTES = 4096
-
 PicturesLike = Iterable[Any]
-"""Anything with `id`, `path`, `labels`, `width` and `height`, such as `helpers.dataset.Picture`."""
+"""Anything with `id`, `labels`, `width` and `height`, such as `helpers.dataset.Picture`."""
 VectorsLike = Any
 """(n, dim) float32, one row per picture, or anything with `ids` and `values`, as `features` has."""
 
@@ -26,7 +24,6 @@ def schema(dim: int):
 
     fields = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     fields.add_field("id", DataType.VARCHAR, is_primary=True, max_length=TEXT_BYTES)
-    fields.add_field("path", DataType.VARCHAR, max_length=PATH_BYTES)
     for slot in SLOTS:
         fields.add_field(slot, DataType.VARCHAR, max_length=TEXT_BYTES)
     fields.add_field("width", DataType.INT32)
@@ -36,13 +33,20 @@ def schema(dim: int):
     return fields
 
 
-def rows_by_id(pictures: PicturesLike, vectors: VectorsLike, dim: int) -> dict[str, dict[str, Any]]:
-    """Return {id: row} for pictures and their vectors, ready for Milvus' `upsert`.
+def field_names() -> set[str]:
+    """Return the names of a row's fields."""
+    return {"id", *SLOTS, "width", "height", "digest", "vector"}
 
-    Pictures without a vector are left out. Raises RowError for anything that Milvus would refuse
-    only later, or keep silently.
+
+def rows_by_id(
+    pictures: PicturesLike, vectors: VectorsLike, dim: int
+) -> tuple[dict[str, dict[str, Any]], tuple[tuple[str, str], ...]]:
+    """Return {id: row}, ready for Milvus' `upsert`, and (id, reason) of pictures it can't keep.
+
+    Pictures without a vector are left out. Raises RowError for ids that are there twice, and for
+    vectors that Milvus would refuse only later, or keep silently.
     """
-    by_id = _by_id(pictures)
+    by_id, rows, skipped = _by_id("pictures", ((p.id, p) for p in pictures)), {}, []
     ids = getattr(vectors, "ids", list(by_id))
     values = check_vectors(getattr(vectors, "values", vectors), dim)
     if len(ids) != len(values):
@@ -50,8 +54,13 @@ def rows_by_id(pictures: PicturesLike, vectors: VectorsLike, dim: int) -> dict[s
             f"There are {len(values)} vectors for {len(ids)} pictures. "
             "Extract the vectors of exactly these pictures again (notebook 02)."
         )
-    pairs = zip(ids, values, strict=True)
-    return {name: _row(by_id[name], vector) for name, vector in pairs if name in by_id}
+    vector_of = _by_id("vectors", zip(ids, values, strict=True))
+    for name in filter(by_id.__contains__, vector_of):
+        try:
+            rows[name] = _row(by_id[name], vector_of[name])
+        except RowError as error:
+            skipped.append((name, str(error)))
+    return rows, tuple(skipped)
 
 
 def check_vectors(values: ArrayLike, dim: int) -> NDArray[np.float32]:
@@ -62,6 +71,7 @@ def check_vectors(values: ArrayLike, dim: int) -> NDArray[np.float32]:
     # Workaround (milvus-lite 3.2.2): NaN is stored silently; a server refuses it, but late.
     # Upstream: none known. Test: test_nan_is_stored_silently.
     values = np.ascontiguousarray(values, dtype=np.float32)
+    values = values if values.size else values.reshape(-1, dim)  # none at all, such as []
     if values.ndim != 2 or values.shape[1] != dim:
         raise RowError(
             f"The vectors have the shape {values.shape}, but this index keeps {dim} numbers per "
@@ -76,26 +86,22 @@ def check_vectors(values: ArrayLike, dim: int) -> NDArray[np.float32]:
     return values
 
 
-def _by_id(pictures):
+def _by_id(what, pairs):
     by_id = {}
-    for picture in pictures:
-        if by_id.setdefault(check_text(picture.id, "a picture's id"), picture) is not picture:
+    for name, one in pairs:
+        if name in by_id:
             raise RowError(
-                f"Two pictures have the id {picture.id!r}. "
-                "Give each picture its own id, then run this again; nothing was written."
+                f"Two {what} have the id {name!r}. "
+                "Give each its own id, then run this again; nothing was written."
             )
+        by_id[name] = one
     return by_id
 
 
 def _row(picture, vector):
     """Return one row; its digest changes when anything in the row does."""
-    row = {"id": picture.id, "path": str(picture.path), **_label_fields(picture)}
+    row = {"id": check_text(picture.id, "a picture's id"), **_label_fields(picture)}
     row |= {"width": picture.width, "height": picture.height}
-    if len(row["path"].encode()) > PATH_BYTES:
-        raise RowError(
-            f"The path of {picture.id!r} is longer than {PATH_BYTES} bytes. "
-            "Move the picture to a folder with a shorter path."
-        )
     text = json.dumps(row, sort_keys=True).encode()
     digest = blake2b(text + vector.tobytes(), digest_size=16).hexdigest()
     return row | {"digest": digest, "vector": vector}

@@ -32,7 +32,7 @@ def frames(figure):
 
 
 def test_gallery_ranks_scores_and_judges(pictures):
-    hits = [Hit("b", 0.91, "", ("cat", "dog")), Hit("c", 0.5, "", ("bus",))]
+    hits = [Hit("b", 0.91, ("cat", "dog")), Hit("c", 0.5, ("bus",))]
     figure = plots.gallery(pictures["a"].path, hits, pictures, title="Cats", wanted=("cat",))
     assert titles(figure) == ["query\ncat", "✓ 1 · 0.910\ncat, dog", "✗ 2 · 0.500\nbus"]
     assert frames(figure) == [plots.ACCENT, plots.GOOD, plots.BAD]
@@ -40,7 +40,7 @@ def test_gallery_ranks_scores_and_judges(pictures):
 
 
 def test_gallery_without_labels_does_not_judge(pictures):
-    figure = plots.gallery(pictures["a"].path, [Hit("c", 0.5, "", ())], pictures)
+    figure = plots.gallery(pictures["a"].path, [Hit("c", 0.5, ())], pictures)
     assert titles(figure)[1].startswith("1 · 0.500")
     assert frames(figure)[1] not in (plots.GOOD, plots.BAD)
 

@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 
 from helpers.dataset.pictures import Picture
-from helpers.index import Index, milvus_lite
+from helpers.index import Index, collection_name, milvus_lite
 from helpers.settings import ROOT
 
-NAME = "vgg16-conv5-max-224"
-
-
-COLLECTION = "vgg16_conv5_max_224"
+PAIR = ("sample", "vgg16-conv5-max-224")
+COLLECTION = collection_name(*PAIR)
 
 
 STRANGE = ['a"b', "a'b", "a\\", '\\"', "100%", "_ar", "naïve 日本", "a\nb", "tab\t", "\x01"]
@@ -68,7 +66,7 @@ def release(here):
 @pytest.fixture
 def filled(here):
     """An index of 300 pictures, and the settings to open it again."""
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         index.sync(some_pictures(300), clustered(300), progress=False)
         yield index, here
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from index_kit import COLLECTION, NAME, child, clustered, ids, nearest, release, some_pictures
+from index_kit import COLLECTION, PAIR, child, clustered, ids, nearest, release, some_pictures
 
 from helpers.files import tree_size
 from helpers.index import Index, MilvusError, MissingRowsWarning, connection
@@ -18,7 +18,7 @@ from helpers.index import Index, MilvusError, MissingRowsWarning, connection
 SLOWLY = """
 from pymilvus import MilvusClient
 collection.ROWS_PER_CALL = 50
-index = Index(NAME, here)
+index = Index(*PAIR, here)
 upsert = MilvusClient.upsert
 def reporting(*arguments, **options):
     answer = upsert(*arguments, **options)
@@ -37,7 +37,7 @@ def test_kill_9_while_writing_loses_nothing_that_was_confirmed(here, batches):
         assert other.stdout.readline() == "50\n"
     other.kill()
     confirmed = 50 * (batches + len(other.communicate()[0].split()))
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         assert confirmed <= index.count() < 2000
         change = index.sync(some_pictures(2000), clustered(2000), progress=False)
         assert change.unchanged >= confirmed
@@ -75,23 +75,23 @@ except KeyboardInterrupt:
 @pytest.mark.slow
 def test_a_lost_file_is_reported_and_sync_restores_it(here):
     pictures, values = some_pictures(900), clustered(900)
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         index.sync(pictures[:500], values[:500], progress=False)
         index.sync(pictures, values, progress=False)
     max(Path(here.milvus_uri).rglob("*.parquet"), key=lambda file: file.stat().st_size).unlink()
     with pytest.warns(
         MissingRowsWarning, match="holds 400 rows, but 900 were confirmed: 500 are lost"
     ):
-        index = Index(NAME, here)
+        index = Index(*PAIR, here)
     with index:
         assert index.missing == 500
         index.upsert(some_pictures(901)[900:], clustered(1), progress=False)
     with pytest.warns(MissingRowsWarning, match="holds 401 rows, but 901 were confirmed"):
-        index = Index(NAME, here)  # adding one must not make it forget the 500
+        index = Index(*PAIR, here)  # adding one must not make it forget the 500
     with index:
         assert index.sync(pictures, values, progress=False).written == 900
         assert (index.count(), index.missing) == (900, 0)
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         assert index.missing == 0
 
 
@@ -101,13 +101,13 @@ def test_rows_deleted_on_purpose_are_not_called_lost(filled):
     index.close()
     with warnings.catch_warnings():
         warnings.simplefilter("error", MissingRowsWarning)
-        with Index(NAME, here) as again:
+        with Index(*PAIR, here) as again:
             assert (again.count(), again.missing) == (299, 0)
 
 
 IN_THE_LOG = """
 collection.ROWS_PER_CALL, collection.LOG_FLUSH_BYTES = 100, 10_000_000
-Index(NAME, here).sync(some_pictures(600), clustered(600), progress=False)
+Index(*PAIR, here).sync(some_pictures(600), clustered(600), progress=False)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -122,7 +122,7 @@ def test_a_damaged_log_is_reported_and_no_wrong_vector_stays(here):
     content[len(content) // 2 : len(content) // 2 + 5000] = os.urandom(5000)
     log.write_bytes(content)
     with pytest.warns(MissingRowsWarning):
-        index = Index(NAME, here)
+        index = Index(*PAIR, here)
     with index:
         index.sync(pictures, values, progress=False)
         assert all(
@@ -136,7 +136,7 @@ def test_a_damaged_index_file_is_built_again(filled):
     index.close()
     for file in Path(here.milvus_uri).rglob("*.idx"):
         file.write_bytes(file.read_bytes()[:1000])
-    with Index(NAME, here) as again:
+    with Index(*PAIR, here) as again:
         assert again.search(clustered(300)[3]) == found
 
 
@@ -148,7 +148,7 @@ def test_a_collection_left_without_an_index_gets_one(filled):
     client.release_collection(COLLECTION)
     client.drop_index(COLLECTION, "vector")
     connection.close(client, here.milvus_uri)
-    with Index(NAME, here) as again:
+    with Index(*PAIR, here) as again:
         assert again.describe()["index"] == "EXACT"
         assert again.search(clustered(300)[3]) == found
 
@@ -159,7 +159,7 @@ def test_somebody_elses_collection_is_left_alone(here):
     client = MilvusClient(here.milvus_uri)
     client.create_collection(COLLECTION, dimension=8)
     with pytest.raises(MilvusError, match="made by another program"):
-        Index(NAME, here)
+        Index(*PAIR, here)
     assert client.list_collections() == [COLLECTION]
     client.close()
     release(here)
@@ -168,7 +168,7 @@ def test_somebody_elses_collection_is_left_alone(here):
 def test_another_dimension_is_refused(filled):
     filled[0].close()
     with pytest.raises(MilvusError, match="keeps vectors of 512 numbers, not 64"):
-        Index(NAME, filled[1], dim=64)
+        Index(*PAIR, filled[1], dim=64)
 
 
 @pytest.mark.slow
@@ -177,24 +177,24 @@ def test_a_full_disk_is_reported_and_loses_nothing(here, mounted, reopened):
     disk = mounted("size=6m")
     here = replace(here, milvus_uri=str(disk / "milvus.db"))
     pictures, values = some_pictures(3500), clustered(3500)
-    index = Index(NAME, here)
+    index = Index(*PAIR, here)
     index.sync(pictures[:500], values[:500], progress=False)
     with pytest.raises(MilvusError, match="disk is full"):
         index.sync(pictures, values, progress=False)
     subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
     if reopened:
         index.close()
-        index = Index(NAME, here)
+        index = Index(*PAIR, here)
         assert index.count() >= 500
     with index:
         index.sync(pictures, values, progress=False)
         assert index.count() == 3500
         assert ids(index.search(values[4], 9)) == nearest(values, values[4], 9)
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         assert (index.count(), index.missing) == (3500, 0)
 
 
 def test_a_sync_leaves_no_rows_in_the_log_where_searching_them_is_slow(here):
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         index.sync(some_pictures(2000), clustered(2000), progress=False)
         assert tree_size(index.folder / "wal") < 2000 * 512  # a quarter of the vectors

@@ -8,7 +8,7 @@ import sys
 def test_milvus_uri_may_name_a_file_although_pymilvus_refuses_one(tmp_path):
     """pymilvus reads MILVUS_URI at import; ours must open the file all the same."""
     code = (
-        "from helpers.index import Index; i = Index('vgg16-conv5-max-224'); print(i.count());"
+        "from helpers.index import Index; i = Index('sample', 'vgg16'); print(i.count());"
         "i.close(); import os; print(os.environ['MILVUS_URI'])"
     )
     uri = str(tmp_path / "other.db")

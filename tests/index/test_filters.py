@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from index_kit import NAME, STRANGE, clustered, ids, nearest, some_pictures
+from index_kit import PAIR, STRANGE, clustered, ids, nearest, some_pictures
 
 from helpers.dataset.pictures import Picture
 from helpers.index import Index, LabelFilter
@@ -36,7 +36,7 @@ def test_filters_agree_with_numpy(filled, label_filter, keep):
 def test_strange_labels_find_themselves_and_nothing_else(here):
     pictures = [Picture(f"p{n:02d}", Path("p"), (label,)) for n, label in enumerate(STRANGE)]
     values = clustered(len(STRANGE))
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         index.sync(pictures, values, progress=False)
         for number, label in enumerate(STRANGE):
             found = index.search(values[0], 99, LabelFilter(any=label))
@@ -54,7 +54,7 @@ def test_a_filter_finds_rows_that_lie_far_from_the_query(here, index_type):
         replace(picture, labels=("far",) if number in far else ("near",))
         for number, picture in enumerate(some_pictures(2500))
     ]
-    with Index(NAME, here, index_type=index_type) as index:
+    with Index(*PAIR, here, index_type=index_type) as index:
         index.sync(pictures, values, progress=False)
         found = ids(index.search(query, 10, LabelFilter(any="far")))
     truth = nearest(values, query, 10, far.__contains__)

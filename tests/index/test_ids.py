@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from index_kit import NAME, STRANGE, clustered
+from index_kit import PAIR, STRANGE, clustered
 
 from helpers.dataset.pictures import Picture
 from helpers.index import Index
@@ -28,7 +28,7 @@ def random_ids(count, seed=0):
 
 def filled(settings, names):
     """Return an open index that holds a picture for each of `names`."""
-    index = Index(NAME, settings)
+    index = Index(*PAIR, settings)
     index.sync([Picture(name, Path("p")) for name in names], clustered(len(names)), progress=False)
     return index
 

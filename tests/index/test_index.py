@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from index_kit import COLLECTION, NAME, clustered, ids, nearest, some_pictures
+from index_kit import COLLECTION, PAIR, clustered, ids, nearest, some_pictures
 
 from helpers.index import Index, MilvusError, RowError, connection
 
@@ -19,9 +19,9 @@ def test_finds_what_numpy_finds(filled):
         assert np.allclose([h.score for h in hits], np.sort(values @ query)[::-1][:12], atol=1e-5)
 
 
-def test_a_hit_carries_path_and_labels(filled):
+def test_a_hit_carries_id_score_and_labels(filled):
     hit = filled[0].search(clustered(300)[7], k=1)[0]
-    assert (hit.id, hit.path) == ("2007_000007", "JPEGImages/2007_000007.jpg")
+    assert hit.id == "2007_000007"
     assert hit.labels == ("bus", "car", "dog")
     assert hit.score == pytest.approx(1, abs=1e-5)
 
@@ -48,7 +48,7 @@ def test_ties_are_broken_by_id_however_many_there_are(here):
     values = np.tile(clustered(1), (60, 1))
     pictures = some_pictures(60)
     order = np.random.default_rng(1).permutation(60)
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         index.sync([pictures[n] for n in order], values, progress=False)
         assert ids(index.search(values[0], k=7)) == [p.id for p in pictures[:7]]
         assert ids(index.search_many(values[:2], k=7)[1]) == [p.id for p in pictures[:7]]
@@ -88,7 +88,7 @@ def test_sync_deletes_what_is_gone_and_rewrites_what_changed(filled):
 def test_vectors_with_ids_of_their_own_may_skip_pictures(here):
     ids = ["2007_000001", "2007_000003", "somebody-else"]
     vectors = SimpleNamespace(ids=ids, values=clustered(3))
-    with Index(NAME, here) as index:
+    with Index(*PAIR, here) as index:
         assert index.sync(some_pictures(5), vectors, progress=False).written == 2
         assert np.array_equal(index.vector("2007_000003"), vectors.values[1])
 
@@ -103,7 +103,7 @@ def test_delete_drop_and_begin_again(filled):
     index.drop()
     assert client.list_collections() == []
     connection.close(client, here.milvus_uri)
-    with Index(NAME, here) as again:
+    with Index(*PAIR, here) as again:
         assert (again.count(), again.missing) == (0, 0)
         assert again.search(clustered(1)[0]) == []
 
@@ -112,7 +112,7 @@ def test_reopening_finds_everything_indexed(filled):
     index, here = filled
     found = index.search(clustered(300)[3])
     index.close()
-    with Index(NAME, here) as again:
+    with Index(*PAIR, here) as again:
         assert (again.count(), again.missing) == (300, 0)
         assert again.search(clustered(300)[3]) == found
         folder = Path(here.milvus_uri) / "collections" / COLLECTION
@@ -142,7 +142,7 @@ def test_bad_values_of_k_and_unknown_ids_are_refused(filled):
 
 
 def test_a_closed_index_says_so(here):
-    index = Index(NAME, here)
+    index = Index(*PAIR, here)
     index.close()
     index.close()
     with pytest.raises(MilvusError, match="closed"):

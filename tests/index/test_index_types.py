@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from index_kit import NAME, clustered, ids, nearest, some_pictures
+from index_kit import PAIR, clustered, ids, nearest, some_pictures
 
 from helpers.index import Index, LabelFilter, MilvusError, index_types
 
@@ -13,7 +13,7 @@ from helpers.index import Index, LabelFilter, MilvusError, index_types
 def test_every_index_type_finds_nearly_all_also_with_a_filter(here, index_type):
     values, pictures = clustered(2500), some_pictures(2500)
     queries = clustered(20, seed=5)
-    with Index(NAME, here, index_type=index_type) as index:
+    with Index(*PAIR, here, index_type=index_type) as index:
         index.sync(pictures, values, progress=False)
         assert index.describe()["index"] == index_type
         for label_filter, keep in (
@@ -28,7 +28,7 @@ def test_every_index_type_finds_nearly_all_also_with_a_filter(here, index_type):
 
 def test_the_index_is_built_with_our_parameters_and_not_with_defaults(here):
     faiss = pytest.importorskip("faiss", reason="ABSENT: faiss-cpu, which Milvus Lite brings")
-    with Index(NAME, here, index_type="IVF_FLAT") as index:
+    with Index(*PAIR, here, index_type="IVF_FLAT") as index:
         index.sync(some_pictures(2500), clustered(2500), progress=False)
         assert index.describe()["parameters"] == {"nlist": 64}
     files = list(Path(here.milvus_uri).rglob("*.idx"))
@@ -51,16 +51,16 @@ def test_parameters_follow_the_rows():
 
 def test_changing_the_index_type_keeps_the_rows(filled):
     filled[0].close()
-    with Index(NAME, filled[1], index_type="HNSW") as index:
+    with Index(*PAIR, filled[1], index_type="HNSW") as index:
         assert (index.describe()["index"], index.count()) == ("HNSW", 300)
-    with Index(NAME, filled[1]) as index:
+    with Index(*PAIR, filled[1]) as index:
         assert index.describe()["index"] == "HNSW"
 
 
 @pytest.mark.parametrize("index_type", ["SCANN", "DISKANN", "hnsw", "BEST"])
 def test_an_index_type_that_is_not_here_is_refused(here, index_type):
     with pytest.raises(MilvusError, match="Choose one of EXACT, FLAT, IVF_FLAT, IVF_SQ8, HNSW"):
-        Index(NAME, here, index_type=index_type)
+        Index(*PAIR, here, index_type=index_type)
 
 
 def test_rebuilding_keeps_the_rows_and_the_answers(filled):

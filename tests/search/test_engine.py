@@ -24,7 +24,7 @@ def engine(shared_settings, tmp_path_factory):
     whole = dataset.load(own, progress=False)
     data = replace(whole, name="engine-test", pictures=whole.pictures[::10][:24])
     extractor = VGG16(settings=own)
-    with Index(extractor.name, settings=own) as index:
+    with Index(data.name, extractor.name, own) as index:
         vectors = extractor.extract(data.pictures, data.name, progress=False)
         index.sync(data.pictures, vectors, progress=False)
         yield Engine(extractor, index, data)

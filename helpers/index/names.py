@@ -1,0 +1,139 @@
+"""Whose rows a collection holds: one data set by one extractor, both said in its name.
+
+So a `sync` can touch only what is its own, also where many share a server. The exact names are
+properties of the collection, because Milvus takes only letters, digits and underscores in its own.
+"""
+
+import getpass
+import re
+import socket
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from helpers import settings as _settings
+from helpers.index import connection
+from helpers.index.errors import MilvusError, OldCollectionWarning, translate_error
+from helpers.index.schema import field_names
+
+DATASET, EXTRACTOR = "bootcamp.dataset", "bootcamp.extractor"
+ROWS = "bootcamp.rows"  # how many rows the collection is known to have had
+_told = set()  # where this process has told of old collections
+
+
+@dataclass(frozen=True)
+class CollectionInfo:
+    """A collection of ours: Milvus' name of it, whose rows it holds, how many were confirmed.
+
+    One that an earlier version made `is_old`: it is named by its extractor alone, its
+    `dataset_name` is empty.
+    """
+
+    name: str
+    dataset_name: str
+    extractor_name: str
+    rows: int
+    is_old: bool
+
+
+def collection_name(dataset_name: str, extractor_name: str) -> str:
+    """Return Milvus' name for a pair's collection; different pairs have different names.
+
+    It says both as far as Milvus can: where that loses something, a digest of the pair follows.
+    """
+    exact = f"{dataset_name}__{extractor_name}"
+    # Capitals count as lost: Milvus Lite makes folders, and for some disks Pets is pets.
+    plain = [re.sub(r"[^a-z0-9]+", "_", name.lower()) for name in (dataset_name, extractor_name)]
+    readable = "__".join(name[:100] for name in plain)
+    if readable == exact and exact.count("_") == 2 and exact[0].isalpha():
+        return exact
+    begin = "" if readable[0].isalpha() else "_"
+    return f"{begin}{readable}__{_digest(dataset_name, extractor_name)}"
+
+
+def own_name(name: str, settings: _settings.Settings | None = None) -> str:
+    """Return `name` made one's own, by a digest of user, computer and data folder.
+
+    It is the same on every run, so that what it names can be replaced.
+    """
+    here = settings or _settings.from_environment()
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = ""
+    return f"{name}_{_digest(user, socket.gethostname(), str(here.data))}"
+
+
+def _digest(*texts):
+    return blake2b(repr(texts).encode(), digest_size=6).hexdigest()
+
+
+def collections(settings: _settings.Settings | None = None) -> list[CollectionInfo]:
+    """Return all collections of ours on the Milvus of `settings`, also the old ones, by name."""
+    with _milvus(settings, "list") as client:
+        return _ours(client)
+
+
+def drop_collection(name: str, settings: _settings.Settings | None = None) -> None:
+    """Delete a collection with all its rows; raises MilvusError if it isn't there, or not ours."""
+    with _milvus(settings, "drop") as client:
+        if name not in {info.name for info in _ours(client)}:
+            raise MilvusError(
+                f"{name} is no collection of this course. "
+                "helpers.index.collections() lists those that are."
+            )
+        connection.call(client.drop_collection, name)
+
+
+@contextmanager
+def _milvus(settings, action) -> Iterator[Any]:
+    here = settings or _settings.from_environment()
+    client = connection.connect(here.milvus_uri, here.milvus_token)
+    try:
+        yield client
+    except MilvusError:
+        raise
+    except Exception as error:
+        raise translate_error(error, action, here.milvus_uri) from None
+    finally:
+        connection.close(client, here.milvus_uri)
+
+
+def _ours(client):
+    infos = []
+    for name in sorted(connection.call(client.list_collections)):
+        try:
+            described = connection.call(client.describe_collection, name)
+        except Exception:
+            if connection.call(client.has_collection, name):
+                raise
+            continue  # dropped by somebody else in the meantime
+        given = properties(described)
+        is_old = DATASET not in given
+        fields = {field["name"] for field in described["fields"]}
+        if fields == field_names() | ({"path"} if is_old else set()):
+            pair = given.get(DATASET, ""), given.get(EXTRACTOR, name)
+            infos.append(CollectionInfo(name, *pair, int(given.get(ROWS, 0)), is_old))
+    return infos
+
+
+def properties(described: Mapping[str, Any]) -> dict[str, str]:
+    """Return the properties in Milvus' description of a collection."""
+    return dict(described.get("properties") or {})
+
+
+def warn_of_old(client: Any, uri: str) -> None:
+    """Warn once of each Milvus that still holds collections of an earlier version."""
+    old = [] if uri in _told else [info.name for info in _ours(client) if info.is_old]
+    _told.add(uri)
+    if old:
+        warnings.warn(
+            f"Milvus still holds what an earlier version of this course made: {', '.join(old)}. "
+            "If nobody uses that version any more, remove each with "
+            f"helpers.index.drop_collection({old[0]!r}).",
+            OldCollectionWarning,
+            stacklevel=5,
+        )
