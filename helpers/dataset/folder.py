@@ -14,13 +14,17 @@ from helpers.dataset.pictures import (
     Picture,
     PictureError,
     SizeOf,
+    Watch,
     decoded_size,
     read_all,
 )
 
 
 def list_pictures(
-    folder: Path, size_of: SizeOf = decoded_size, progress: bool = False
+    folder: Path,
+    size_of: SizeOf = decoded_size,
+    progress: bool = False,
+    watch: Watch | None = None,
 ) -> tuple[list[Picture], Ledger]:
     """Return ([Picture], Ledger) of every picture in or under `folder`, ordered by id.
 
@@ -41,7 +45,7 @@ def list_pictures(
 
     # One order on every system; the names' bytes decide between two that are one when composed.
     files = sorted(walk(root, ledger), key=lambda path: (_id(path, root), os.fsencode(path)))
-    pictures = read_all(files, root, read, ledger, progress)
+    pictures = read_all(files, root, read, ledger, progress, watch)
     _remark_copies(pictures, ledger)
     return pictures, ledger
 

@@ -10,7 +10,14 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from helpers.dataset import folder, voc, voc2012
-from helpers.dataset.pictures import DatasetError, Ledger, Picture, Selection, remembered_sizes
+from helpers.dataset.pictures import (
+    DatasetError,
+    Ledger,
+    Picture,
+    Selection,
+    Watch,
+    remembered_sizes,
+)
 from helpers.fetch.archive import unpack
 from helpers.fetch.download import DownloadError
 from helpers.files import file_lock
@@ -29,27 +36,36 @@ class Dataset:
     """The pictures of one run.
 
     `name` is short and fits a file name; `why` completes "Working on …": which pictures, and why
-    these.
+    these; `folder` is the one that all of them are below.
     """
 
     name: str
     why: str
     pictures: list[Picture] = field(repr=False)
     ledger: Ledger = field(repr=False)
+    folder: Path
+
+    def relative(self, picture: Picture) -> str:
+        """Return the path of `picture` below the folder, with `/`: what a page may show of it."""
+        return picture.path.relative_to(self.folder).as_posix()
 
 
-def load(settings: Settings | None = None, progress: bool = True) -> Dataset:
+def load(
+    settings: Settings | None = None, progress: bool = True, watch: Watch | None = None
+) -> Dataset:
     """Return the `Dataset` that `settings.dataset` asks for, fetched and unpacked where needed.
 
     It is `auto`, `voc`, `voc:N`, `sample`, a folder or a `.tar`. The ledger is also written to
-    `ledgers/NAME.csv` under `settings.data`. Raises DatasetError, DownloadError, ArchiveError.
+    `ledgers/NAME.csv` under `settings.data`. `watch(done, total)` is called before each picture is
+    checked; whatever it raises ends that, and what was checked so far is remembered.
+    Raises DatasetError, DownloadError, ArchiveError.
     """
     settings = settings or from_environment()
     waiting = "Another notebook is fetching these pictures; waiting for it to finish."
     try:
         with file_lock(settings.data / "datasets" / ".lock", lambda: _print(waiting, progress)):
             selection = locate(settings, progress)
-        return _list(selection, settings, progress)
+        return _list(selection, settings, progress, watch)
     except OSError as error:
         if error.errno not in CANNOT_WRITE:
             raise
@@ -119,14 +135,14 @@ def _sample(because):
     return Selection("sample", f"the bootcamp's own drawings in data/sample, {because}.", SAMPLE)
 
 
-def _list(selection, settings, progress):
+def _list(selection, settings, progress, watch):
     """Return the Dataset with the pictures of `selection`, and write its ledger."""
     name, place = selection.name, selection.folder
     with remembered_sizes(settings.data / "checks" / f"{name}.json") as size_of:
         if voc.find(place):
-            pictures, ledger = voc.list_pictures(place, size_of, progress, selection.only)
+            pictures, ledger = voc.list_pictures(place, size_of, progress, selection.only, watch)
         else:
-            pictures, ledger = folder.list_pictures(place, size_of, progress)
+            pictures, ledger = folder.list_pictures(place, size_of, progress, watch)
     ledger.to_csv(settings.data / "ledgers" / f"{name}.csv")
     if not pictures:
         raise DatasetError(
@@ -135,7 +151,7 @@ def _list(selection, settings, progress):
         )
     if name == "voc":
         _assert_whole(place, pictures, settings)
-    return Dataset(name, selection.why, pictures, ledger)
+    return Dataset(name, selection.why, pictures, ledger, place)
 
 
 def _assert_whole(place, pictures, settings):

@@ -4,7 +4,7 @@ import csv
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,9 @@ PictureSource = str | os.PathLike | bytes | BinaryIO | Image.Image
 
 SizeOf = Callable[[Path], tuple[int, int]]
 """What gives a picture's (width, height) in pixels: `decoded_size`, or `remembered_sizes`."""
+
+Watch = Callable[[int, int], None]
+"""What is told (done, total) while pictures are listed; whatever it raises ends the listing."""
 
 # Pillow warns of odd tags, and of honest large pictures from half of MAX_PIXELS on; for whatever
 # makes a picture unusable it raises. The filter is set once here, because filters set in several
@@ -190,14 +193,22 @@ def remembered_sizes(memory: Path) -> Iterator[SizeOf]:
 
 
 def read_all(
-    files: Iterable[Path], root: Path, read: Callable, ledger: Ledger, progress: bool
+    files: Sequence[Path],
+    root: Path,
+    read: Callable,
+    ledger: Ledger,
+    progress: bool,
+    watch: Watch | None = None,
 ) -> list[Picture]:
     """Return the pictures that `read(path, {id: Picture so far})` makes of `files` below `root`.
 
     A file for which it raises PictureError or OSError goes to the `ledger`.
     """
     pictures = {}
-    for path in tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress):
+    bar = tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress)
+    for done, path in enumerate(bar):
+        if watch:
+            watch(done, len(files))
         try:
             picture = read(path, pictures)
             pictures[picture.id] = picture

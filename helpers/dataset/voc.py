@@ -17,6 +17,7 @@ from helpers.dataset.pictures import (
     Picture,
     PictureError,
     SizeOf,
+    Watch,
     decoded_size,
     read_all,
 )
@@ -44,6 +45,7 @@ def list_pictures(
     size_of: SizeOf = decoded_size,
     progress: bool = False,
     only: Collection[str] | None = None,
+    watch: Watch | None = None,
 ) -> tuple[list[Picture], Ledger]:
     """Return ([Picture], Ledger) of the VOC `folder`, ordered by id, which is the file's stem.
 
@@ -67,7 +69,7 @@ def list_pictures(
     visible = [p for p in (root / "JPEGImages").glob("[!.]*") if p.suffix.lower() in SUFFIXES]
     files = [p for p in visible if only is None or p.stem in only]
     files.sort(key=lambda path: (path.stem, path.name))
-    return read_all(files, root, read, ledger, progress), ledger
+    return read_all(files, root, read, ledger, progress, watch), ledger
 
 
 def annotation(path: Path) -> tuple[Box, ...]:
