@@ -1,24 +1,28 @@
 """The closer looks: one picture with its boxes, why two pictures match, and near-duplicates."""
 
+import threading
+from collections import OrderedDict
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from helpers.features import heatmap, load_vectors
-from search_app import duplicates, thumbs
+from helpers.search.engine import Engine
+from search_app import duplicates, query, thumbs
 from search_app.safe_paths import PathError
-from search_app.worker import Worker
+from search_app.worker import DETAILS, Worker
 
 MAX_GROUPS, MAX_MEMBERS = 40, 24
+MAX_FOUND = 16  # comparisons that are remembered, for all visitors
 
 
 class Details:
-    """Draws what is asked for beside the results, on a thread of its own."""
+    """Draws what one visitor asks for beside the results."""
 
     def __init__(self, session):
         """Draw for `session`."""
-        self.session, self.worker = session, Worker("details", session.failed)
-        self._pairs = None
+        self.session, self.worker = session, Worker(DETAILS, session.failed)
 
     def large(self, picture_id: str) -> None:
         """Show one indexed picture large, with its annotated boxes."""
@@ -30,7 +34,7 @@ class Details:
 
     def groups(self, min_score: float) -> None:
         """Show the groups of pictures whose similarity is at least `min_score`, 0.8 to 1."""
-        min_score = max(0.8, min(1.0, float(min_score)))
+        min_score = query.number(min_score, 0.8, 1.0)
         self._start("groups", lambda: self._groups(min_score))
 
     def _start(self, part, draw):
@@ -39,52 +43,69 @@ class Details:
         self.worker.submit(lambda: self.session.publish(part, draw()), part)
 
     def _large(self, picture_id):
-        picture = self.session.locate(picture_id)
+        picture, engine = self.session.locate(picture_id), self.session.engine
         image = thumbs.read_picture(picture.path)
         boxes = [_fraction(box, image.size) for box in picture.boxes]
-        view = {"id": picture_id, "path": str(picture.path), "labels": list(picture.labels)}
-        shown = {"size": list(image.size), "picture": thumbs.jpeg(image, 1000)}
-        return view | shown | {"boxes": boxes}
+        path = self.session.shown(picture.path, engine)
+        view = {"id": picture_id, "path": path, "labels": list(picture.labels), "boxes": boxes}
+        return view | {"size": list(image.size), "picture": thumbs.jpeg(image, 1000)}
 
     def _why(self, picture_id):
-        query, engine = self.session.query, self.session.engine
-        if query is None:
+        asked, engine = self.session.query, self.session.engine
+        if asked is None:
             raise PathError("The query picture was removed. Choose one, then ask again.")
         path = self.session.locate(picture_id).path
-        images = query.pixels(), thumbs.read_picture(path)
-        with engine.lock:
-            heats = heatmap.match_heatmap(engine.extractor, *images)
+        images = asked.pixels(), thumbs.read_picture(path)
+        heats = heatmap.match_heatmap(engine.extractor, *images)
         drawn = [overlaid(image, heat) for image, heat in zip(images, heats, strict=True)]
         return {"id": picture_id, "name": path.name, "pictures": drawn}
 
     def _groups(self, min_score):
-        ids, first, second, scores = self._pairs_above(min_score)
-        near = scores >= min_score
-        found = duplicates.groups(len(ids), first[near], second[near], scores[near])
-        shown = [self._group([ids[row] for row in rows], best) for rows, best in found[:MAX_GROUPS]]
-        pictures = sum(len(rows) for rows, _ in found)
-        return {"groups": shown, "count": len(found), "pictures": pictures}
+        engine = self.session.engine
+        groups, count, pictures = NEAR.find(engine, min_score)
+        shown = [self._group(engine, *group) for group in groups]
+        return {"groups": shown, "count": count, "pictures": pictures}
 
-    def _pairs_above(self, min_score):
-        """Return (ids, i, j, scores); only other pictures or a lower score need a comparison."""
-        ids, values = self._vectors(self.session.engine)
-        key = (self.session.options.engine, tuple(ids))
-        if not self._pairs or self._pairs[0] != key or self._pairs[1] > min_score:
-            self._pairs = (key, min_score, duplicates.pairs(values, min_score))
-        return ids, *self._pairs[2]
+    def _group(self, engine, ids, size, best):
+        members = [engine.pictures[one] for one in ids]
+        cards = self.session.cards(members, engine)
+        return {"best": round(best, 4), "count": size, "members": cards}
 
-    def _vectors(self, engine):
-        """Return (ids, (n, d) float32) of the data set and of the visitor's own pictures."""
+
+class NearDuplicates:
+    """The closest groups by data set and threshold; what was compared once serves all visitors."""
+
+    def __init__(self):
+        """Begin with nothing; comparisons take turns, because each needs 150 MB."""
+        self._found, self._lock = OrderedDict(), threading.Lock()
+
+    def find(self, engine: Engine, min_score: float) -> tuple[list, int, int]:
+        """Return ([(ids, size, best score)], how many groups, how many pictures in them).
+
+        The list holds at most 40 groups with at most 24 of their ids; a data set that was loaded
+        again is another `engine` and compared again.
+        """
+        key = id(engine.pictures), engine.index.name, round(min_score, 4)
+        with self._lock:
+            if key not in self._found:
+                self._found[key] = engine.pictures, self._compare(engine, min_score)
+                if len(self._found) > MAX_FOUND:
+                    self._found.popitem(last=False)
+            return self._found[key][1]
+
+    def _compare(self, engine, min_score):
         extractor = engine.extractor
         stored = load_vectors(engine.dataset.name, extractor.name, extractor.settings)
         rows = [row for row, one in enumerate(stored.ids) if one in engine.pictures]
-        own = self.session.folder.vectors(engine)
-        ids = [*(stored.ids[row] for row in rows), *own]
-        return ids, np.stack([*stored.values[rows], *own.values()])
+        found = duplicates.groups(stored.values[rows], min_score)
+        shown = [
+            ([stored.ids[rows[row]] for row in group[:MAX_MEMBERS]], len(group), best)
+            for group, best in found[:MAX_GROUPS]
+        ]
+        return shown, len(found), sum(len(group) for group, _ in found)
 
-    def _group(self, ids, best):
-        pictures = [self.session.engine.pictures[one] for one in ids[:MAX_MEMBERS]]
-        return {"best": round(best, 4), "count": len(ids), "members": thumbs.cards(pictures)}
+
+NEAR = NearDuplicates()
 
 
 def overlaid(image: Image.Image, heat: NDArray[np.float32]) -> bytes:

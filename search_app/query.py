@@ -1,37 +1,61 @@
 """What is searched with and how: the query picture, its region, and the options around it."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from PIL import Image
 
+from helpers.errors import PlainError
 from helpers.index.filters import LabelFilter
 
 MAX_K = 100
+MAX_LABELS = 50  # chosen at once: each is compared with every row
+MAX_SIDE = 1600  # pixels of a query that are kept: VGG16 sees 224
+MAX_VECTORS = 16  # per query
 MIN_SIDE = 0.02  # a region's least width and height, as a fraction of the picture's
 
 Region = tuple[float, float, float, float]
 """(left, top, right, bottom), each a fraction of the picture's width or height, 0 to 1."""
 
 
+class MessageError(PlainError, ValueError):
+    """What a browser sent isn't what the page sends; the text says what to do."""
+
+
 @dataclass(frozen=True)
 class Query:
     """The picture that is searched with: all of it, or only its `region`.
 
-    `vectors`, {(extractor's name, region): embedding}, is one for all regions of the picture.
+    `image` is kept within 1,600 pixels, `size` is the file's own. `id` is that of an indexed
+    picture of the data set `dataset`. `vectors`, {(extractor, region): embedding}, is one for all
+    regions of the picture.
     """
 
     name: str
     image: Image.Image
+    size: tuple[int, int] = (0, 0)
+    dataset: str = ""
     id: str = ""
     labels: tuple[str, ...] = ()
     region: Region | None = None
     vectors: dict = field(default_factory=dict)
 
-    @property
-    def indexed_id(self) -> str | None:
-        """The id of the picture in the index that this is; None for others and for a region."""
-        return self.id if self.id and self.region is None else None
+    def __post_init__(self):
+        """Keep a small copy: a large photo would take 100 MB for as long as its visitor stays."""
+        if not any(self.size):
+            object.__setattr__(self, "size", self.image.size)
+        if max(self.image.size) > MAX_SIDE:
+            small = self.image.copy()
+            small.thumbnail((MAX_SIDE, MAX_SIDE))
+            object.__setattr__(self, "image", small)
+
+    def id_in(self, dataset: str) -> str | None:
+        """Return the id of this picture in `dataset`; None for other pictures and for a region.
+
+        Two data sets may use one id for two pictures.
+        """
+        return self.id if self.id and self.dataset == dataset and self.region is None else None
 
     def pixels(self) -> Image.Image:
         """Return the whole picture, or the region, as a PIL image of at least one pixel."""
@@ -45,7 +69,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Options:
-    """What the controls say: how many hits, of which classes, with what minimum score."""
+    """What the controls say: how many hits, of which classes, with what minimum score, from where.
+
+    `engine` is the name of the collection that is searched.
+    """
 
     k: int = 12
     labels: tuple[str, ...] = ()
@@ -61,22 +88,38 @@ class Options:
 def checked(options: Options, engines: Collection[str], classes: Collection[str]) -> Options:
     """Return `options` forced into what the controls can say, because a browser can send anything.
 
-    `engines` and `classes` are the names that exist; a class that doesn't is left out.
+    `engines` and `classes` are the names that exist; a class that doesn't is left out. Raises
+    MessageError for what no control sends: another type, NaN, or more than 50 classes.
     """
+    if not isinstance(options.labels, list | tuple):
+        raise MessageError("The classes aren't a list. Reload the page, then choose them again.")
+    known = set(classes)
+    labels = [one for one in options.labels if isinstance(one, str) and one in known]
+    labels = tuple(dict.fromkeys(labels))
+    if len(labels) > MAX_LABELS:
+        raise MessageError(f"At most {MAX_LABELS} classes can be chosen at once. Choose fewer.")
     min_score = options.min_score
     return Options(
-        k=max(1, min(MAX_K, int(options.k))),
-        labels=tuple(label for label in options.labels if label in classes),
+        k=int(number(options.k, 1, MAX_K)),
+        labels=labels,
         mode=options.mode if options.mode in ("any", "all", "none") else "any",
-        min_score=None if min_score is None else max(-1.0, min(1.0, float(min_score))),
-        engine=options.engine if options.engine in engines else next(iter(engines)),
+        min_score=None if min_score is None else number(min_score, -1, 1),
+        engine=options.engine if options.engine in list(engines) else next(iter(engines)),
     )
 
 
 def checked_region(region: Sequence[float] | None) -> Region | None:
     """Return `region` forced into the picture, or None for one that means nothing."""
-    if region is None or len(region) != 4:
+    if region is None or not isinstance(region, list | tuple) or len(region) != 4:
         return None
-    left, top, right, bottom = (max(0.0, min(1.0, float(value))) for value in region)
+    left, top, right, bottom = (number(value, 0, 1) for value in region)
     left, top = min(left, 1 - MIN_SIDE), min(top, 1 - MIN_SIDE)
     return left, top, max(right, left + MIN_SIDE), max(bottom, top + MIN_SIDE)
+
+
+def number(value: object, low: float, high: float) -> float:
+    """Return `value` forced between `low` and `high`; raises MessageError for what isn't finite."""
+    wrong = isinstance(value, bool) or not isinstance(value, int | float)
+    if wrong or not math.isfinite(value):
+        raise MessageError("A setting isn't a number. Reload the page, then set it again.")
+    return max(low, min(high, value))

@@ -1,50 +1,71 @@
 """What one visitor of the search page does, without any page: a query in, results out.
 
 Every method that takes time returns at once; the answer arrives through `publish(part, value)`,
-which the widget connects to the browser and a test to a dictionary.
+which the service and the widget connect to a browser and a test to a dictionary. The parts:
+
+- `facts`: `count` and `classes` of the data set that is searched, `engines`, which are all data
+  sets as in `Catalogue.data_sets` ([{name, title, count, default, folder}]), and `max_mb`
+- `options`: `k`, `labels`, `mode`, `min_score` and `engine` (the name of one of `engines`), as they
+  are now: a page that reloads finds its controls again
+- `query`, `results`, `status`, `samples`: the query picture, its hits, what is going on, and
+  pictures to click on
+- `large`, `why`, `groups`: the closer looks (`details.py`)
+- `folder`, `completions`: loading folders (`folders.py`). `folder` is a Job's view with a `state` of
+  loading, done, stopped, error or removed, `step`, `added`, and all `folders` that are loaded, each
+  [path, count, name, whether this visitor loaded it]; `unload` takes that name
+
+No part holds an absolute path: they're relative to the data set or to a root.
 """
 
 import itertools
-import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from helpers.dataset.pictures import Picture
-from helpers.errors import PlainError
+from helpers.index import Hit
 from helpers.search.engine import Engine
-from search_app import safe_url, thumbs
+from search_app import safe_paths, safe_url, thumbs
+from search_app.catalogue import Catalogue
 from search_app.details import Details
-from search_app.own_folder import OwnFolder
-from search_app.query import Options, Query, checked, checked_region
-from search_app.safe_paths import PathError, is_inside, resolve_inside
-from search_app.worker import Worker
+from search_app.folders import Folders
+from search_app.messages import explain
+from search_app.query import MAX_VECTORS, Options, Query, checked, checked_region
+from search_app.safe_paths import PathError
+from search_app.worker import DETAILS, FETCH, SEARCH, Worker
 
-log = logging.getLogger(__name__)
 SAME_SCORE = 0.9999  # the same pixels score 1 but for rounding; a re-saved JPEG scores less
 
 
 class Session:
-    """A visitor's query, options and answers, worked on by threads of their own."""
+    """A visitor's query, options and answers, worked on by threads that all visitors share."""
 
-    def __init__(self, engines: Sequence[Engine], publish: Callable, roots: Iterable | None = None):
-        """Open a session on Engines, one per embedding; `roots` default to the settings'."""
-        self.engines = {engine.extractor.name: engine for engine in engines}
-        self.options = Options(engine=next(iter(self.engines)))
-        roots = engines[0].extractor.settings.roots if roots is None else roots
-        self.roots = tuple(Path(root) for root in roots)
-        self.classes = sorted({label for p in engines[0].dataset.pictures for label in p.labels})
-        self.publish, self.query = publish, None
-        self.worker = Worker("search", self.failed)
-        self.details, self.folder = Details(self), OwnFolder(self)
+    def __init__(self, catalogue: Catalogue, publish: Callable[[str, object], object]):
+        """Begin a visit to `catalogue`; `publish(part, value)` may be called from any thread."""
+        self.catalogue, self._publish, self.closed = catalogue, publish, False
+        self.options, self.query = Options(engine=catalogue.default.index.name), None
+        self.worker, self.fetcher = Worker(SEARCH, self.failed), Worker(FETCH, self.failed)
+        self.samples = Worker(DETAILS, self.failed)
+        self.details, self.folders = Details(self), Folders(self)
+        self._asked = itertools.count(1)
+        self._latest = 0  # the number of the last query that was asked for
+        self._unsubscribe = catalogue.subscribe(self._catalogue_changed)
         self.publish_facts()
+        self.folders.publish()
+
+    def close(self) -> None:
+        """End the visit: what waits is dropped, and nothing is published any more."""
+        self.closed, self.query = True, None
+        self._unsubscribe()
+        for each in (self.worker, self.fetcher, self.samples, self.details.worker, self.folders):
+            each.close()
 
     @property
     def engine(self) -> Engine:
-        """The engine that the options name."""
-        return self.engines[self.options.engine]
+        """The Engine that the options name; the default where that one is gone."""
+        return self.catalogue.engines.get(self.options.engine, self.catalogue.default)
 
     # What a visitor can ask for
 
@@ -54,73 +75,123 @@ class Session:
 
     def open(self, text: str) -> None:
         """Search with the picture at a path below the allowed roots or at an http(s) address."""
-        self._ask(lambda: self._read(text.strip()))
+        text = text.strip()
+        if not text.lower().startswith(("http://", "https://")):
+            self._ask(lambda: self._read(text))
+            return
+        number = self._latest = next(self._asked)
+        self.publish("status", {"busy": "Fetching the picture"})
+        self.fetcher.submit(lambda: self._fetch(text, number), "status")
 
     def pick(self, picture_id: str) -> None:
-        """Search with a picture that is in the index."""
+        """Search with a picture that is in the data set."""
         self._ask(lambda: self._indexed(picture_id))
 
     def select_region(self, region: Sequence[float] | None) -> None:
         """Search with a region of the query, as in `query.Region`, or None for all of it."""
-        if self.query:
-            query = replace(self.query, region=checked_region(region))
+        if query := self.query:
+            query = replace(query, region=checked_region(region))
             self._ask(lambda: query)
 
     def clear(self) -> None:
         """Forget the query and its results."""
+        self._latest = next(self._asked)
         self.worker.submit(self._clear, "status")
 
     def choose(self, **options) -> None:
         """Change `Options` (k, labels, mode, min_score, engine) and search again."""
-        self.options = checked(replace(self.options, **options), self.engines, self.classes)
+        before, wanted = self.options, replace(self.options, **options)
+        engines = self.catalogue.engines
+        engine = engines.get(str(wanted.engine), self.catalogue.default)
+        self.options = checked(wanted, engines, engine.classes)
+        self.publish("options", asdict(self.options))
+        if before.engine != self.options.engine:
+            self.publish_facts()
+            self.suggest()
         self.worker.submit(self._answer, "status")
 
     def suggest(self) -> None:
-        """Show twelve indexed pictures to click on, different ones each time."""
-        pictures = list(self.engine.pictures.values())
-        few = random.sample(pictures, min(12, len(pictures)))
-        self.publish("samples", thumbs.cards(few))
+        """Show twelve pictures of the data set to click on, different ones each time."""
+        self.samples.submit(self._suggest, "samples")
 
-    # What the closer looks and the visitor's folders need
+    # What the closer looks and the folders need
+
+    def publish(self, part: str, value: object) -> None:
+        """Hand a part to the page, unless the visitor has left."""
+        if not self.closed:
+            self._publish(part, value)
 
     def locate(self, picture_id: str) -> Picture:
-        """Return an indexed Picture; raises PathError when its file isn't for visitors."""
-        if picture_id in self.engine.pictures:
-            return self.engine.pictures[picture_id]
-        row = self.engine.index.get(picture_id)
-        if not is_inside(row["path"], self.roots):
+        """Return a picture of the data set; raises PathError when its file isn't for visitors."""
+        engine = self.engine
+        picture = engine.pictures.get(picture_id)
+        if not picture:
+            row = engine.index.get(picture_id)
+            picture = Picture(picture_id, Path(row["path"]), row["labels"])
+        if not self.catalogue.may_show(picture.path, engine):
             raise PathError("This picture is outside the allowed folders. Choose another one.")
-        return Picture(picture_id, Path(row["path"]), row["labels"])
+        return picture
+
+    def shown(self, path: Path | str, engine: Engine) -> str:
+        """Return `path` relative to the data set of `engine`; of one elsewhere, only the name."""
+        return safe_paths.shown(path, (engine.dataset.folder,))
+
+    def cards(self, pictures: Sequence[Picture | Hit], engine: Engine) -> list[dict]:
+        """Return what the page shows of each picture; a file that isn't for visitors isn't shown."""
+        paths = [getattr(engine.pictures.get(one.id), "path", one.path) for one in pictures]
+        paths = [path if self.catalogue.may_show(path, engine) else None for path in paths]
+        rows = zip(pictures, paths, thumbs.thumbs(paths), strict=True)
+        return [
+            {
+                "id": one.id,
+                "labels": list(one.labels),
+                "path": self.shown(path, engine) if path else "",
+                "thumb": thumb,
+            }
+            for one, path, thumb in rows
+        ]
 
     def publish_facts(self) -> None:
-        """Tell the page how many pictures there are now, and what may be chosen."""
-        self.count = self.engine.index.count()
-        limits = {"engines": list(self.engines), "max_mb": thumbs.MAX_BYTES // 10**6}
-        self.publish("facts", {"count": self.count, "classes": self.classes} | limits)
+        """Tell the page which data sets there are, and what may be chosen in this one."""
+        engine = self.engine
+        facts = {"count": self.catalogue.count(engine), "classes": engine.classes}
+        facts |= {"engines": self.catalogue.data_sets(), "max_mb": thumbs.MAX_BYTES // 10**6}
+        self.publish("facts", facts)
+        self.publish("options", asdict(replace(self.options, engine=engine.index.name)))
 
     def failed(self, error: Exception, part: str = "status") -> None:
         """Show what a job raised as a sentence in a part of the page."""
         self.publish(part, {"error": self.explain(error)})
 
     def explain(self, error: Exception) -> str:
-        """Return the sentence for `error`; one that nobody foresaw is logged in full."""
-        if isinstance(error, PlainError):
-            return str(error)
-        log.error("The search page failed", exc_info=error)
-        return f"Something went wrong ({type(error).__name__}). Try again; the log has the details."
+        """Return the sentence for `error`, as in `messages.explain`."""
+        return explain(error, self.catalogue.roots)
 
     # How a query is answered
 
     def _ask(self, read):
         """Search with the Query that `read()` returns."""
+        self._latest = next(self._asked)
         self.worker.submit(lambda: self._begin(read), "status")
+
+    def _fetch(self, text, number):
+        """Fetch a picture from the web, and search with it unless something else is wanted now."""
+        name = text.split("?")[0].rstrip("/").rsplit("/", 1)[-1][:120] or "picture"
+        try:
+            content = safe_url.fetch(text)
+        except Exception:
+            if number == self._latest:
+                raise
+            return
+        if number == self._latest:
+            self.upload(content, name)
 
     def _begin(self, read):
         """Read a new query, and only when that worked let it replace the old one."""
         self.publish("status", {"busy": "Searching"})
         started = time.perf_counter()
         self.query = query = read()
-        view = {"name": query.name, "labels": list(query.labels), "size": list(query.image.size)}
+        view = {"name": query.name, "labels": list(query.labels), "size": list(query.size)}
         view |= {"region": query.region, "picture": thumbs.jpeg(query.image)}
         self.publish("query", view)
         self._answer(decode=time.perf_counter() - started)
@@ -134,10 +205,10 @@ class Session:
         clock = [time.perf_counter()]
         vector = self._vector(query, engine)
         clock.append(time.perf_counter())
-        wanted = options.label_filter(), options.min_score, query.indexed_id
+        wanted = options.label_filter(), options.min_score, query.id_in(engine.dataset.name)
         hits = engine.search(vector, options.k, *wanted)
         clock.append(time.perf_counter())
-        shown = self._hit_views(hits, query)
+        shown = self._hit_views(hits, query, engine)
         clock.append(time.perf_counter())
         seconds = [decode, *(end - start for start, end in itertools.pairwise(clock))]
         steps = zip(("decode", "embed", "search", "draw"), seconds, strict=True)
@@ -145,47 +216,60 @@ class Session:
         foreign = not query.id and query.region is None
         same = foreign and shown and shown[0]["score"] >= SAME_SCORE
         identical = {"identical_hit": Path(shown[0]["path"]).name if same else ""}
-        self.publish("results", {"hits": shown, "ms": ms, "count": self.count} | identical)
+        count = {"count": self.catalogue.count(engine)}
+        self.publish("results", {"hits": shown, "ms": ms} | count | identical)
         return self.publish("status", {})
 
     def _vector(self, query, engine):
         """Return the query's embedding; the sliders and filters need it only once."""
-        key = (engine.extractor.name, query.region)
+        stored = query.id_in(engine.dataset.name) in engine.pictures
+        made_by = engine.index.name if stored else engine.extractor.name
+        key = (made_by, engine.extractor.calibration, query.region)
         if key not in query.vectors:
-            stored = query.indexed_id in engine.pictures
-            query.vectors[key] = engine.embed(query.id if stored else query.pixels())
+            found = engine.embed(query.id if stored else query.pixels())
+            if len(query.vectors) >= MAX_VECTORS:
+                query.vectors.clear()
+            query.vectors[key] = found
         return query.vectors[key]
 
-    def _hit_views(self, hits, query):
-        """Return what a card shows of each hit; a file that isn't for visitors has no picture."""
-        known, roots = self.engine.pictures, self.roots
-        hits = [
-            hit if hit.id in known or is_inside(hit.path, roots) else replace(hit, path="")
-            for hit in hits
-        ]
-        cards = thumbs.cards(hits)
+    def _hit_views(self, hits, query, engine):
+        """Return what a card shows of each hit."""
+        cards = self.cards(hits, engine)
         for rank, (card, hit) in enumerate(zip(cards, hits, strict=True), start=1):
             card["same"] = sorted(set(hit.labels) & set(query.labels))
             card |= {"rank": rank, "score": round(hit.score, 4)}
         return cards
 
     def _read(self, text):
-        """Return the Query that a path or an address stands for."""
-        if text.lower().startswith(("http://", "https://")):
-            name = text.split("?")[0].rstrip("/").rsplit("/", 1)[-1] or "picture"
-            return Query(name, thumbs.read_picture(safe_url.fetch(text), name))
-        path = resolve_inside(text, self.roots)
+        """Return the Query that a path stands for."""
+        path = safe_paths.resolve_inside(text, self.catalogue.roots)
         if not path.is_file():
             raise PathError(f"“{text}” is a folder. Enter one picture, or load it as your folder.")
         return Query(path.name, thumbs.read_picture(path))
 
     def _indexed(self, picture_id):
-        """Return the Query for a picture of the index."""
+        """Return the Query for a picture of the data set."""
         found = self.locate(picture_id)
-        return Query(found.path.name, thumbs.read_picture(found.path), found.id, found.labels)
+        image = thumbs.read_picture(found.path)
+        known = {"dataset": self.engine.dataset.name, "id": found.id, "labels": found.labels}
+        return Query(found.path.name, image, **known)
+
+    def _suggest(self):
+        engine = self.engine
+        pictures = list(engine.pictures.values())
+        few = random.sample(pictures, min(12, len(pictures)))
+        self.publish("samples", self.cards(few, engine))
 
     def _clear(self):
         """Empty the page."""
         self.query = None
         for part in ("query", "results", "status"):
             self.publish(part, {})
+
+    def _catalogue_changed(self):
+        """Show the new list; where the visitor's data set is gone, go back to the default."""
+        self.folders.publish()
+        if self.options.engine not in self.catalogue.engines:
+            self.choose(engine=self.catalogue.default.index.name, labels=())
+        else:
+            self.publish_facts()

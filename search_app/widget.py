@@ -1,11 +1,11 @@
-"""The search page as one widget, for notebook 04 and for Voilà, and a figure where neither runs.
+"""The search page as a widget, for notebook 04, and a figure where no widget runs.
 
 Notebook 04 teaches the search itself; `session.py` does it for a visitor, and this class only
 carries messages between it and the browser, where the files in `browser/` draw the page.
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ import anywidget
 import traitlets
 
 from helpers.search.engine import AnyQuery, Engine
+from search_app.catalogue import Catalogue
+from search_app.messages import dispatch
 from search_app.session import Session
 
 if TYPE_CHECKING:
@@ -25,12 +27,13 @@ class SearchApp(anywidget.AnyWidget):
     """The search page over one Engine, or several of which the visitor chooses.
 
     Write it as the last line of a cell. `roots` are the folders a visitor may read, by default
-    those of BOOTCAMP_ROOTS. `app.session` is the visitor's Session.
+    those of BOOTCAMP_ROOTS. `app.session` is the visitor's Session; `app.close()` ends it.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
     facts = traitlets.Dict().tag(sync=True)
+    options = traitlets.Dict().tag(sync=True)
     query = traitlets.Dict().tag(sync=True)
     results = traitlets.Dict().tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
@@ -45,13 +48,20 @@ class SearchApp(anywidget.AnyWidget):
         """Open a session on `engines`, show some pictures to click on, and listen."""
         script = "\n".join(path.read_text("utf-8") for path in sorted(BROWSER.glob("*.js")))
         super().__init__(_esm=script, _css=(BROWSER / "app.css").read_text("utf-8"))
-        self.session = Session(engines, functools.partial(setattr, self), roots)
+        self.catalogue = Catalogue(engines, roots)
+        self.catalogue.offer_again()
+        self.session = Session(self.catalogue, functools.partial(setattr, self))
         self.session.suggest()
         self.on_msg(self._receive)
 
     def __repr__(self):
         """Say what this is where no browser draws it."""
         return "SearchApp: the search page. Without widgets, use search_app.search(engine, query)."
+
+    def close(self) -> None:
+        """End the visit, and take the page out of the notebook."""
+        self.session.close()
+        super().close()
 
     def _receive(self, _widget, message, buffers):
         """Acknowledge a message from the page and obey it; a malformed one becomes a sentence."""
@@ -60,28 +70,6 @@ class SearchApp(anywidget.AnyWidget):
             dispatch(self.session, message, buffers)
         except Exception as error:
             self.session.failed(error)
-
-
-def dispatch(session: Session, message: dict, buffers: Sequence[memoryview] = ()) -> None:
-    """Call the method that `message["do"]` names, one of these and no other."""
-    actions = {
-        "upload": lambda: session.upload(bytes(buffers[0]), str(message["name"])[:120]),
-        "open": lambda: session.open(str(message["text"])[:2000]),
-        "pick": lambda: session.pick(str(message["id"])),
-        "region": lambda: session.select_region(message["region"]),
-        "clear": session.clear,
-        "choose": lambda: session.choose(**message["options"]),
-        "suggest": session.suggest,
-        "large": lambda: session.details.large(str(message["id"])),
-        "why": lambda: session.details.why(str(message["id"])),
-        "groups": lambda: session.details.groups(message["min_score"]),
-        "complete": lambda: session.folder.complete(str(message["text"])),
-        "load": lambda: session.folder.load(str(message["text"])),
-        "stop": session.folder.stop,
-        "unload": lambda: session.folder.unload(message.get("folder")),
-        "ping": lambda: None,  # the acknowledgement is the answer
-    }
-    actions[message["do"]]()
 
 
 def search(engine: Engine, query: AnyQuery, k: int = 12, **options) -> "Figure":

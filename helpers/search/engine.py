@@ -3,8 +3,10 @@
 Notebook 04 writes `embed` and `search` step by step; from there on everybody imports this class.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +20,34 @@ from helpers.settings import Settings
 AnyQuery = PictureSource | NDArray[np.float32]
 
 
-@dataclass
+class Embedder(Protocol):
+    """What embeds one picture, in any thread: an extractor does, and so may something around it."""
+
+    def embed(self, source: PictureSource) -> NDArray[np.float32]:
+        """Return the embedding, (dim,) float32 of unit norm."""
+
+
+@dataclass(eq=False)
 class Engine:
     """An extractor, an index and the data set they describe, for any number of threads.
 
-    `pictures` leads from a hit's id back to its Picture; `lock` guards the network.
+    `embedder` embeds the queries: None means the extractor itself; the search page's gathers the
+    queries of many visitors. `pictures` leads from a hit's id back to its Picture.
     """
 
     extractor: VGG16
     index: Index
     dataset: Dataset
+    embedder: Embedder | None = None
 
     def __post_init__(self):
         """List the pictures by id."""
         self.pictures = {picture.id: picture for picture in self.dataset.pictures}
-        self.lock = Lock()
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Every label of the data set's pictures, sorted."""
+        return sorted({label for picture in self.dataset.pictures for label in picture.labels})
 
     def embed(self, query: AnyQuery) -> NDArray[np.float32]:
         """Return the query's embedding, (dim,) float32 of unit norm.
@@ -45,8 +60,7 @@ class Engine:
             return query
         if isinstance(query, str) and query in self.pictures:
             return self.index.vector(query)
-        with self.lock:
-            return self.extractor.embed(query)
+        return (self.embedder or self.extractor).embed(query)
 
     def search(
         self,
@@ -70,15 +84,19 @@ class Engine:
 
 
 def open_engine(
-    pooling: str = "max", precision: str = "float32", settings: Settings | None = None
+    pooling: str = "max",
+    precision: str = "float32",
+    settings: Settings | None = None,
+    embedder: Callable[[VGG16], Embedder] | None = None,
 ) -> Engine:
     """Return an Engine over the data set that the settings name, extracted and indexed first.
 
-    What is already on disk is kept, so a second call takes seconds.
+    What is already on disk is kept, so a second call takes seconds. `embedder(extractor)` makes
+    the Engine's embedder, if there is to be one.
     """
     data = load(settings)
     extractor = VGG16(pooling, precision, settings=settings, pictures=data.pictures)
     vectors = extractor.extract(data.pictures, data.name)
-    index = Index(extractor.name, settings=settings)
+    index = Index(data.name, extractor.name, settings=settings)
     index.sync(data.pictures, vectors)
-    return Engine(extractor, index, data)
+    return Engine(extractor, index, data, embedder and embedder(extractor))

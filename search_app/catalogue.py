@@ -1,0 +1,263 @@
+"""The data sets that one process serves: those it was started with, and folders loaded later.
+
+All visitors share one Catalogue. A folder that somebody loads is a data set like any other, with a
+collection of its own; which folders these are is remembered in `search_app.json` below the data
+folder, so that the next start offers them again.
+"""
+
+import functools
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from helpers.errors import PlainError
+from helpers.features.vgg16 import vectors_folder
+from helpers.files import read_json, write_json
+from helpers.index import collections
+from helpers.index.errors import MilvusError
+from helpers.search.engine import Engine
+from search_app import loading, safe_paths, thumbs
+from search_app.jobs import Job
+from search_app.safe_paths import PathError
+from search_app.worker import FOLDERS
+
+log = logging.getLogger(__name__)
+MAX_JOBS = 50  # that are remembered, and that may wait
+
+
+class CatalogueError(PlainError, ValueError):
+    """A data set that isn't there, or that can't be taken out; the text says what to do."""
+
+
+class Catalogue:
+    """Data sets, each an Engine by the name of its collection; made for any number of threads.
+
+    `roots` are the folders that visitors may name, by default those of the settings. Folders are
+    loaded with the extractor of the first of `engines`, which is the default.
+    """
+
+    def __init__(self, engines: Iterable[Engine], roots: Iterable[Path | str] | None = None):
+        """Serve `engines`, of which there is at least one; they stay open when this is closed."""
+        self._engines = {engine.index.name: engine for engine in engines}
+        self._given = tuple(self._engines)
+        self.default = next(iter(self._engines.values()))
+        uri = self.default.index.uri
+        self.settings = replace(self.default.extractor.settings, milvus_uri=uri)
+        self.roots = safe_paths.resolved(self.settings.roots if roots is None else roots)
+        self._lock, self._listeners = threading.RLock(), []
+        self._folders, self._jobs, self._loading = {}, {}, {}  # by collection, by id, by folder
+        self._trusted = self._links_out()
+        self._counts = {}
+        self._count()
+
+    @property
+    def engines(self) -> Mapping[str, Engine]:
+        """Every Engine by the name of its collection, as it is now; the default comes first."""
+        return self._engines  # never changed, only replaced
+
+    @property
+    def jobs(self) -> dict[str, Job]:
+        """The jobs by id: those that run or wait, and the latest that have ended."""
+        with self._lock:
+            return dict(self._jobs)
+
+    def data_sets(self) -> list[dict[str, Any]]:
+        """Return what may be searched: [{name, title, count, default, folder}].
+
+        `name` is the collection's, `title` is for people. `folder` is where a loaded folder is, as
+        visitors see it; "" for the data sets that this process was started with.
+        """
+        return [
+            {
+                "name": name,
+                "title": self._title(name, engine),
+                "count": self.count(engine),
+                "default": engine is self.default,
+                "folder": self._shown(self._folders.get(name)),
+            }
+            for name, engine in self._engines.items()
+        ]
+
+    def count(self, engine: Engine) -> int:
+        """Return how many rows the collection of `engine` has, as it was last counted."""
+        return self._counts.get(engine.index.name, 0)
+
+    def find(self, dataset_name: str, extractor_name: str) -> Engine | None:
+        """Return the Engine of this data set and extractor, if there is one."""
+        wanted = dataset_name, extractor_name
+        engines = self._engines.values()
+        return next((e for e in engines if (e.dataset.name, e.extractor.name) == wanted), None)
+
+    def may_show(self, path: Path | str, engine: Engine) -> bool:
+        """Return whether the file at `path`, wherever it leads now, may be shown to visitors.
+
+        It must be below the allowed roots, or belong to a data set that was given at the start.
+        """
+        given = engine.index.name in self._given
+        places = (*self.roots, engine.dataset.folder.resolve()) if given else self.roots
+        inside = safe_paths.is_inside(path, places)
+        return inside or (given and os.path.realpath(path) in self._trusted)
+
+    # Changes
+
+    def subscribe(self, listener: Callable[[], object]) -> Callable[[], None]:
+        """Call `listener()` whenever data sets or counts change; return what ends that."""
+        with self._lock:
+            self._listeners.append(listener)
+
+        def unsubscribe():
+            with self._lock:
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def changed(self) -> None:
+        """Count all rows again and tell whoever subscribed; call it after writing to an index."""
+        self._count()
+        for listener in list(self._listeners):
+            listener()
+
+    def add(self, engine: Engine, folder: Path | None = None) -> None:
+        """Serve another Engine, or a new state of one; `folder` is remembered for the next start."""
+        with self._lock:
+            self._engines = self._engines | {engine.index.name: engine}
+            if folder:
+                self._folders[engine.index.name] = folder
+                self._remember()
+        self.changed()
+
+    def drop(self, name: str) -> None:
+        """Take out a data set: its collection, vectors and thumbnails, but none of its pictures.
+
+        Raises CatalogueError for one that isn't there, was given at the start, or is loading.
+        """
+        with self._lock:
+            engine, folder = self._droppable(name)
+            self._engines = {key: one for key, one in self._engines.items() if key != name}
+            self._folders.pop(name, None)
+            self._remember(forget=name)
+            engine.index.drop()
+            extractor = engine.extractor
+            vectors = vectors_folder(engine.dataset.name, extractor.name, extractor.settings)
+            shutil.rmtree(vectors, ignore_errors=True)
+            thumbs.CACHE.forget(folder or engine.dataset.folder)
+        self.changed()
+
+    def _droppable(self, name):
+        """Return (Engine, folder) of a data set that may be dropped."""
+        if name in self._given:
+            raise CatalogueError(
+                "This data set belongs to the page itself and can't be taken out. "
+                "Only folders that were loaded can."
+            )
+        if name not in self._engines:
+            raise CatalogueError("This data set isn't here any more. Choose another one.")
+        folder = self._folders.get(name)
+        job = self._loading.get(folder)
+        if job and job.running:
+            raise CatalogueError("This folder is being loaded. Stop that, then take it out.")
+        return self._engines[name], folder
+
+    # Folders
+
+    def load_folder(self, text: str) -> Job:
+        """Load the folder at `text`, or what has changed in it; return its Job at once.
+
+        A folder that is already loading returns the running Job. Raises PathError for a path that
+        isn't a folder below the roots, CatalogueError when it is served already, or when too many
+        wait.
+        """
+        folder = safe_paths.resolve_inside(text, self.roots)
+        if not folder.is_dir():
+            raise PathError(f"“{text}” is a file. Enter the folder that it is in.")
+        if any(self._engines[name].dataset.folder.resolve() == folder for name in self._given):
+            raise CatalogueError("This folder is being served already. Choose it in the list.")
+        with self._lock:
+            job = self._loading.get(folder)
+            if not (job and job.running):
+                job = self._start(folder)
+        return job
+
+    def offer_again(self) -> None:
+        """Load, in the background, the folders of earlier runs that are still there."""
+        FOLDERS.submit(self._offer_again)
+
+    def close(self) -> None:
+        """Stop loading, wait for that, and close the collections of loaded folders."""
+        for job in self.jobs.values():
+            job.cancel()
+        for job in self.jobs.values():
+            job.wait()
+        for name, engine in self._engines.items():
+            if name not in self._given:
+                engine.index.close()
+
+    def _start(self, folder):
+        """Start a Job for `folder`, and forget the oldest that have ended."""
+        ended = [key for key, job in self._jobs.items() if not job.running]
+        for key in ended[: max(0, len(self._jobs) - MAX_JOBS + 1)]:
+            del self._jobs[key]
+        if len(self._jobs) >= MAX_JOBS:
+            raise CatalogueError("Too many folders are waiting. Try again when one has loaded.")
+        job = Job(self._shown(folder))
+        self._jobs[job.id] = self._loading[folder] = job
+        self._loading = {key: one for key, one in self._loading.items() if one.running}
+        FOLDERS.submit(functools.partial(loading.load, job, folder, self))
+        return job
+
+    def _offer_again(self):
+        """Load the remembered folders whose collections exist; loading changes only what differs."""
+        try:
+            mine = self.default.extractor.name
+            there = {one.name for one in collections(self.settings) if one.extractor_name == mine}
+            for name, folder in read_json(self._memory).items():
+                if name in there and os.path.isdir(folder):
+                    self.load_folder(folder)
+        except PlainError as error:
+            log.warning("A folder of an earlier run isn't offered again: %s", error)
+
+    @property
+    def _memory(self):
+        return self.settings.data / "search_app.json"
+
+    def _remember(self, forget=None):
+        """Note the loaded folders beside those of earlier runs, without the one to `forget`."""
+        known = read_json(self._memory) | {k: str(folder) for k, folder in self._folders.items()}
+        known.pop(forget, None)
+        try:
+            write_json(self._memory, known)
+        except OSError as error:
+            log.warning("The loaded folders can't be noted for the next start: %s", error)
+
+    def _count(self):
+        for name, engine in list(self._engines.items()):
+            try:
+                self._counts[name] = engine.index.count()
+            except MilvusError as error:
+                log.warning("%s can't be counted: %s", name, error)
+
+    def _shown(self, folder):
+        return safe_paths.shown(folder, self.roots) if folder else ""
+
+    def _title(self, name, engine):
+        """Return the data set's name for people, with the extractor where there are several."""
+        title = self._shown(self._folders.get(name)) or engine.dataset.name
+        extractors = {one.extractor.name for one in self._engines.values()}
+        return f"{title} · {engine.extractor.name}" if len(extractors) > 1 else title
+
+    def _links_out(self):
+        """Return where links in the given data sets lead, if that is outside roots and data set."""
+        return {
+            os.path.realpath(picture.path)
+            for engine in self._engines.values()
+            for picture in engine.dataset.pictures
+            if not safe_paths.is_inside(
+                picture.path, (*self.roots, engine.dataset.folder.resolve())
+            )
+        }

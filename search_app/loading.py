@@ -1,0 +1,115 @@
+"""How a folder becomes a data set: its pictures listed, embedded, and written to a collection."""
+
+import copy
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helpers import dataset
+from helpers.dataset.pictures import Ledger
+from helpers.errors import PlainError
+from helpers.features import Vectors, load_vectors
+from helpers.features.runtime import FeaturesError
+from helpers.index import Index
+from helpers.search.engine import Engine
+from search_app.jobs import MAX_SKIPPED, Cancelled, Job
+from search_app.messages import explain
+from search_app.safe_paths import is_inside, shown
+
+if TYPE_CHECKING:
+    from search_app.catalogue import Catalogue
+
+OUTSIDE = "it links to a place outside the allowed folders"
+
+
+class FolderError(PlainError, ValueError):
+    """A folder that can't be loaded; the text says why and what to do."""
+
+
+def load(job: Job, folder: Path, catalogue: "Catalogue") -> None:
+    """Load `folder` into `catalogue`, or what has changed in it; `job` says how it ends."""
+    try:
+        _load(job, folder, catalogue)
+    except Cancelled:
+        job.step("stopped")
+    except Exception as error:
+        job.step("error", error=explain(error, catalogue.roots))
+
+
+def _load(job, folder, catalogue):
+    """List, embed and write, so that the collection holds exactly what the folder does."""
+    job.step("reading")
+    settings = replace(catalogue.settings, dataset=str(folder))
+    data = dataset.load(settings, progress=False, watch=job.watch)
+    data, ledger = inside(data, catalogue.roots)
+    job.step("embedding", **_skipped(ledger))
+    extractor = copy.copy(catalogue.default.extractor)
+    vectors, state = _vectors(extractor, data, job)
+    for entry in vectors.ledger.entries:
+        ledger.add(shown(entry.path, (folder,)), entry.reason)
+    job.step("writing", **_skipped(ledger))
+    if not vectors.ids and state == "done":
+        raise FolderError(f"No picture in “{folder.name}” can be used. Load another folder.")
+    facts = _write(extractor, data, vectors, ledger, catalogue) if vectors.ids else {}
+    job.step(state, **facts, **_skipped(ledger))
+
+
+def inside(data: dataset.Dataset, roots: Sequence[Path]) -> tuple[dataset.Dataset, Ledger]:
+    """Return `data` without the pictures that are really outside `roots`, and the whole ledger.
+
+    What else was found out about a file outside isn't told.
+    """
+    ledger, outside = Ledger(), []
+    for entry in data.ledger.entries:
+        if is_inside(data.folder / entry.path, roots):
+            ledger.entries.append(entry)
+        else:
+            outside.append(entry.path)
+    pictures = [one for one in data.pictures if is_inside(one.path, roots)]
+    kept = {picture.id for picture in pictures}
+    outside += [one.id for one in data.pictures if one.id not in kept]
+    for path in dict.fromkeys(outside):
+        ledger.add(path, OUTSIDE)
+    return replace(data, pictures=pictures, ledger=ledger), ledger
+
+
+def _vectors(extractor, data, job):
+    """Return the Vectors, and how it ended: after "stopped", those that are on disk by then."""
+    try:
+        found = extractor.extract(data.pictures, data.name, progress=False, watch=job.watch)
+        return found, "done"
+    except Cancelled:
+        with suppress(FeaturesError):
+            return load_vectors(data.name, extractor.name, extractor.settings), "stopped"
+    return Vectors([], np.empty((0, extractor.dim), np.float32), extractor.name), "stopped"
+
+
+def _write(extractor, data, vectors, ledger, catalogue):
+    """Make the collection equal to the pictures that have vectors; return what that took."""
+    base = catalogue.default
+    known = catalogue.find(data.name, extractor.name)
+    index = known.index if known else Index(data.name, extractor.name, catalogue.settings)
+    # A folder is what it is now, even if most of it was deleted.
+    result = index.sync(data.pictures, vectors, progress=False, delete_most=True)
+    for name, reason in result.skipped:
+        ledger.add(name, reason)
+    there = set(vectors.ids) - {name for name, _ in result.skipped}
+    data = replace(data, pictures=[one for one in data.pictures if one.id in there])
+    # Queries must go through the network that the folder's own vectors were made with.
+    alike = extractor.calibration == base.extractor.calibration
+    engine = Engine(
+        base.extractor if alike else extractor, index, data, base.embedder if alike else None
+    )
+    catalogue.add(engine, data.folder)
+    rows = {key: getattr(result, key) for key in ("written", "deleted", "unchanged")}
+    return rows | {"collection": index.name}
+
+
+def _skipped(ledger):
+    """Return what a job's view says of the files that can't be used."""
+    skipped = [[entry.path, entry.reason] for entry in ledger.entries]
+    return {"skipped": skipped[:MAX_SKIPPED], "skipped_count": len(skipped)}
