@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from helpers.dataset.pictures import Picture
 from helpers.errors import PlainError
 from helpers.features.vgg16 import vectors_folder
 from helpers.files import read_json, write_json
@@ -51,7 +52,7 @@ class Catalogue:
         self.roots = safe_paths.resolved(self.settings.roots if roots is None else roots)
         self._lock, self._listeners = threading.RLock(), []
         self._folders, self._jobs, self._loading = {}, {}, {}  # by collection, by id, by folder
-        self._trusted = self._links_out()
+        self._trust_given()
         self._counts = {}
         self._count()
 
@@ -93,15 +94,15 @@ class Catalogue:
         engines = self._engines.values()
         return next((e for e in engines if (e.dataset.name, e.extractor.name) == wanted), None)
 
-    def may_show(self, path: Path | str, engine: Engine) -> bool:
-        """Return whether the file at `path`, wherever it leads now, may be shown to visitors.
+    def may_show(self, picture: Picture, engine: Engine) -> bool:
+        """Return whether the file of `picture`, wherever it leads now, may be shown to visitors.
 
-        It must be below the allowed roots, or belong to a data set that was given at the start.
+        It must be below the allowed roots, or lie where a data set given at the start had it.
         """
         given = engine.index.name in self._given
-        places = (*self.roots, engine.dataset.folder.resolve()) if given else self.roots
-        inside = safe_paths.is_inside(path, places)
-        return inside or (given and os.path.realpath(path) in self._trusted)
+        places = (*self.roots, *self._places) if given else self.roots
+        inside = safe_paths.is_inside(picture.path, places)
+        return inside or (given and os.path.realpath(picture.path) in self._linked)
 
     # Changes
 
@@ -124,7 +125,7 @@ class Catalogue:
             listener()
 
     def add(self, engine: Engine, folder: Path | None = None) -> None:
-        """Serve another Engine, or a new state of one; `folder` is remembered for the next start."""
+        """Serve `engine`, or its new state; its `folder` is remembered for the next start."""
         with self._lock:
             self._engines = self._engines | {engine.index.name: engine}
             if folder:
@@ -212,7 +213,7 @@ class Catalogue:
         return job
 
     def _offer_again(self):
-        """Load the remembered folders whose collections exist; loading changes only what differs."""
+        """Load the remembered folders that have a collection; only what differs is changed."""
         try:
             mine = self.default.extractor.name
             there = {one.name for one in collections(self.settings) if one.extractor_name == mine}
@@ -251,13 +252,13 @@ class Catalogue:
         extractors = {one.extractor.name for one in self._engines.values()}
         return f"{title} · {engine.extractor.name}" if len(extractors) > 1 else title
 
-    def _links_out(self):
-        """Return where links in the given data sets lead, if that is outside roots and data set."""
-        return {
-            os.path.realpath(picture.path)
-            for engine in self._engines.values()
-            for picture in engine.dataset.pictures
-            if not safe_paths.is_inside(
-                picture.path, (*self.roots, engine.dataset.folder.resolve())
-            )
-        }
+    def _trust_given(self):
+        """Note where the files of the given data sets are: a link that is there now may lead out.
+
+        Whoever starts the page chose them; what is swapped for a link later isn't theirs.
+        """
+        engines = self._engines.values()
+        self._places = safe_paths.resolved(engine.dataset.folder for engine in engines)
+        pictures = (picture for engine in engines for picture in engine.dataset.pictures)
+        reals = {os.path.realpath(picture.path) for picture in pictures}
+        self._linked = {real for real in reals if not safe_paths.is_inside(real, self._places)}

@@ -46,7 +46,7 @@ class Details:
         picture, engine = self.session.locate(picture_id), self.session.engine
         image = thumbs.read_picture(picture.path)
         boxes = [_fraction(box, image.size) for box in picture.boxes]
-        path = self.session.shown(picture.path, engine)
+        path = engine.dataset.relative(picture)
         view = {"id": picture_id, "path": path, "labels": list(picture.labels), "boxes": boxes}
         return view | {"size": list(image.size), "picture": thumbs.jpeg(image, 1000)}
 

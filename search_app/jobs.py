@@ -32,9 +32,10 @@ class Job:
     def view(self) -> dict[str, Any]:
         """Return where the job stands.
 
-        `id, folder, state` (waiting, reading, embedding, writing, done, stopped or error), `done` of
-        `total` pictures and `seconds` of the present step, the rows `written, deleted, unchanged`,
-        at most 200 `skipped` [path, reason] of `skipped_count`, `collection` and `error`.
+        `id`, `folder`, `state` (waiting, reading, embedding, writing, done, stopped or error),
+        `done` of `total` pictures and `seconds` of the present step, the rows `written`, `deleted`
+        and `unchanged`, at most 200 `skipped` [path, reason] of `skipped_count`, `collection`,
+        `error`.
         """
         with self._lock:
             return dict(self._view)

@@ -101,10 +101,8 @@ def _write(extractor, data, vectors, ledger, catalogue):
     data = replace(data, pictures=[one for one in data.pictures if one.id in there])
     # Queries must go through the network that the folder's own vectors were made with.
     alike = extractor.calibration == base.extractor.calibration
-    engine = Engine(
-        base.extractor if alike else extractor, index, data, base.embedder if alike else None
-    )
-    catalogue.add(engine, data.folder)
+    networks = (base.extractor, base.embedder) if alike else (extractor, None)
+    catalogue.add(Engine(networks[0], index, data, networks[1]), data.folder)
     rows = {key: getattr(result, key) for key in ("written", "deleted", "unchanged")}
     return rows | {"collection": index.name}
 

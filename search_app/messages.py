@@ -1,4 +1,4 @@
-"""What a browser may ask of a session: one message in, one method called, and errors as sentences."""
+"""What a browser may ask of a session, one message at a time, and errors told as sentences."""
 
 import logging
 from collections.abc import Mapping, Sequence

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from helpers.errors import PlainError
 
-ABSOLUTE = re.compile(
-    r"(?<![\w:/\\.])(?:/|[A-Za-z]:\\)[^\s/\\\"'“”<>|]+(?:[/\\][^\s/\\\"'“”<>|]+)+"
-)
+PART = r"[^\s/\\\"'“”<>|]+"
+ABSOLUTE = re.compile(rf"(?<![\w:/\\.])(?:/|[A-Za-z]:\\){PART}(?:[/\\]{PART})+")
 
 
 class PathError(PlainError, ValueError):

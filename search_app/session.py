@@ -10,9 +10,9 @@ which the service and the widget connect to a browser and a test to a dictionary
 - `query`, `results`, `status`, `samples`: the query picture, its hits, what is going on, and
   pictures to click on
 - `large`, `why`, `groups`: the closer looks (`details.py`)
-- `folder`, `completions`: loading folders (`folders.py`). `folder` is a Job's view with a `state` of
-  loading, done, stopped, error or removed, `step`, `added`, and all `folders` that are loaded, each
-  [path, count, name, whether this visitor loaded it]; `unload` takes that name
+- `folder`, `completions`: loading folders (`folders.py`). `folder` is a Job's view with a `state`
+  of loading, done, stopped, error or removed, `step`, `added`, and all `folders` that are loaded,
+  each [path, count, name, whether this visitor loaded it]; `unload` takes that name
 
 No part holds an absolute path: they're relative to the data set or to a root.
 """
@@ -20,7 +20,7 @@ No part holds an absolute path: they're relative to the data set or to a root.
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -126,29 +126,24 @@ class Session:
         engine = self.engine
         picture = engine.pictures.get(picture_id)
         if not picture:
-            row = engine.index.get(picture_id)
-            picture = Picture(picture_id, Path(row["path"]), row["labels"])
-        if not self.catalogue.may_show(picture.path, engine):
+            raise PathError(f"There is no picture “{picture_id}” in this data set. Choose another.")
+        if not self.catalogue.may_show(picture, engine):
             raise PathError("This picture is outside the allowed folders. Choose another one.")
         return picture
 
-    def shown(self, path: Path | str, engine: Engine) -> str:
-        """Return `path` relative to the data set of `engine`; of one elsewhere, only the name."""
-        return safe_paths.shown(path, (engine.dataset.folder,))
-
     def cards(self, pictures: Sequence[Picture | Hit], engine: Engine) -> list[dict]:
-        """Return what the page shows of each picture; a file that isn't for visitors isn't shown."""
-        paths = [getattr(engine.pictures.get(one.id), "path", one.path) for one in pictures]
-        paths = [path if self.catalogue.may_show(path, engine) else None for path in paths]
-        rows = zip(pictures, paths, thumbs.thumbs(paths), strict=True)
+        """Return what the page shows of each picture: nothing where it may not be shown."""
+        known = [engine.pictures.get(one.id) for one in pictures]
+        known = [one if one and self.catalogue.may_show(one, engine) else None for one in known]
+        drawn = thumbs.thumbs([picture and picture.path for picture in known])
         return [
             {
                 "id": one.id,
                 "labels": list(one.labels),
-                "path": self.shown(path, engine) if path else "",
+                "path": engine.dataset.relative(picture) if picture else "",
                 "thumb": thumb,
             }
-            for one, path, thumb in rows
+            for one, picture, thumb in zip(pictures, known, drawn, strict=True)
         ]
 
     def publish_facts(self) -> None:

@@ -31,25 +31,29 @@ def extractor(settings):
 
 
 def engine(settings, folder, poolings=("max",)):
-    """Return Engines over 24 pictures, one per pooling, in their own database in `folder`."""
+    """Return Engines over 24 pictures, one per pooling, with all that they keep in `folder`."""
     own = replace(settings, dataset=source(), milvus_uri=str(folder / "app.db"))
     whole = dataset.load(own, progress=False)
     step = len(whole.pictures) // COUNT
     data = replace(whole, name="app-test", pictures=whole.pictures[::step][:COUNT])
-    return [_engine(own, data, pooling) for pooling in poolings]
+    network = extractor(replace(settings, milvus_uri=""))
+    return [_engine(replace(own, data=folder), network, data, pooling) for pooling in poolings]
 
 
-def _engine(settings, data, pooling):
+def _engine(settings, network, data, pooling):
     """Return one Engine; all poolings share the network."""
-    pooled = copy.copy(extractor(replace(settings, milvus_uri="")))
-    pooled.pooling = pooling
+    pooled = copy.copy(network)
+    pooled.pooling, pooled.settings = pooling, settings
     vectors = pooled.extract(data.pictures, data.name, progress=False)
-    index = Index(data.name, pooled.name, settings)
+    index = Index(data.name, pooled.name, settings=settings)
     index.sync(data.pictures, vectors, progress=False)
     return Engine(pooled, index, data)
 
 
 def wait(session):
     """Return when a search page's Session has nothing left to do, however busy the machine is."""
-    for worker in (session.worker, session.details.worker, session.folder.worker):
-        worker.wait(300)
+    session.fetcher.wait()  # which hands on to the next
+    for worker in (session.worker, session.samples, session.details.worker, session.folders.worker):
+        worker.wait()
+    for job in session.catalogue.jobs.values():
+        job.wait()
