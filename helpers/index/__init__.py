@@ -9,7 +9,7 @@ from helpers.lazy import lazy_exports
 
 __all__, __getattr__, __dir__ = lazy_exports(
     __name__,
-    errors=("MilvusError", "MissingRowsWarning", "OldCollectionWarning", "RowError"),
+    errors=("MilvusError", "MissingRowsWarning", "RowError"),
     filters=("LabelFilter",),
     index=("Hit", "Index", "SyncResult"),
     names=("CollectionInfo", "collection_name", "collections", "drop_collection", "own_name"),

@@ -12,7 +12,7 @@ from helpers.files import tree_size
 from helpers.index import connection, index_types, milvus_lite, names
 from helpers.index.errors import MilvusError, MissingRowsWarning, translate_error
 from helpers.index.filters import ids_in
-from helpers.index.schema import field_names, schema
+from helpers.index.schema import FIELDS, schema
 from helpers.settings import Settings, from_environment
 
 ROWS_PER_CALL = 1000  # measured: smaller and larger batches are slower
@@ -20,13 +20,13 @@ LOG_FLUSH_BYTES = 200_000  # of log that need no flush, about 90 rows
 RELOAD_ROWS = 4000  # new rows, of which a server at first searches only a part
 TIMEOUT_SECONDS = 120  # for one call, or for one index to be built
 STRONG = {"consistency_level": "Strong"}  # a read that sees everything written before it
+_seen = {}  # of each index that this process has open: when it was described, and how
 
 
 class Collection(AbstractContextManager):
-    """The collection of a data set and an extractor, for `dim` numbers, created if it isn't there.
+    """The collection of a data set and an extractor; `Index` says what it takes and raises.
 
-    `missing` is how many rows it has lost since they were confirmed; MissingRowsWarning tells of
-    a loss. Raises MilvusError when Milvus can't be reached, or the collection isn't one of ours.
+    `missing` is how many rows it has lost since they were confirmed.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class Collection(AbstractContextManager):
     ):
         here = settings or from_environment()
         self.dataset_name, self.extractor_name = dataset_name, extractor_name
+        self._whose = {names.DATASET: dataset_name, names.EXTRACTOR: extractor_name}
         self.name = names.collection_name(dataset_name, extractor_name)
         self.uri, self.dim = here.milvus_uri, dim
         self.is_lite = connection.is_lite(self.uri)
         self.folder = milvus_lite.folder(self.uri, self.name) if self.is_lite else None
-        self._described = float("-inf"), None  # when, what
         _check_index_type(index_type, self.is_lite)
         self.client = connection.connect(self.uri, here.milvus_token)
         try:
@@ -88,11 +88,10 @@ class Collection(AbstractContextManager):
 
     def _open(self, index_type):
         """Create the collection or check the one there, load it, and count its rows."""
-        if self._call("look into", "has_collection"):
-            self._check_whose()
-        else:
+        if not self._call("look into", "has_collection"):
             fields = schema(self.dim)
-            self._call("create", "create_collection", schema=fields, properties=self._whose())
+            self._call("create", "create_collection", schema=fields, properties=self._whose)
+        self._check_whose()
         if not self._call("look into", "list_indexes"):  # new, or killed before it got one
             self._create_index(index_type or "EXACT", 0)
         self._load()
@@ -105,20 +104,17 @@ class Collection(AbstractContextManager):
                 f"The index {self.name} holds {rows} rows, but {expected} were confirmed: "
                 f"{self.missing} are lost. Run sync (notebook 03) to make it whole again.",
                 MissingRowsWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
         if index_type not in (None, self.index_type()):
             self.rebuild(index_type)
         names.warn_of_old(self.client, self.uri)
 
-    def _whose(self):
-        return {names.DATASET: self.dataset_name, names.EXTRACTOR: self.extractor_name}
-
     def _check_whose(self):
         described = self._call("look into", "describe_collection")
         fields = {field["name"]: field for field in described["fields"]}
-        whose = self._whose().items() <= names.properties(described).items()
-        if fields.keys() != field_names() or not whose:
+        ours = self._whose.items() <= dict(described.get("properties") or {}).items()
+        if fields.keys() != FIELDS or not ours:
             raise MilvusError(
                 f"The collection {self.name} was made by another program or version. "
                 f"Drop it (MilvusClient({self.uri!r}).drop_collection({self.name!r})), then run "
@@ -149,7 +145,7 @@ class Collection(AbstractContextManager):
         """Return the type of the index, one of `index_types.INDEX_TYPES`."""
         return index_types.type_and_nlist(self._index())[0]
 
-    def rebuild(self, index_type: str, progress: bool = False) -> None:
+    def rebuild(self, index_type: str) -> None:
         """Replace the index with one of another type, and wait until it is really built.
 
         `index_type` is one of `index_types.INDEX_TYPES`. Raises MilvusError for any other, or
@@ -161,7 +157,7 @@ class Collection(AbstractContextManager):
         self._call("drop the index of", "drop_index", "vector")
         self._create_index(index_type, rows)
         if not self.is_lite:  # which builds while it loads
-            self._wait_for_server(progress)
+            self._wait_for_server()
         self._load()
         self._index()
 
@@ -179,25 +175,26 @@ class Collection(AbstractContextManager):
         )
         self._call("index", "create_index", index, sync=False)
 
-    def _index(self, age=0):
-        """Return Milvus' own description of the index, at most `age` seconds old."""
-        # Workaround (milvus-lite 3.2.2): to describe an index takes 8 ms, nearly as long as to
-        # search it. Upstream: none known. Test: none, it would need a clock.
-        asked, description = self._described
-        if time.monotonic() - asked > age:
+    def _index(self, seen=False):
+        """Return Milvus' description of the index, or that which this process has `seen` last."""
+        # Workaround (milvus-lite 3.2.2): to describe an index takes 10 ms, nearly as long as to
+        # search it, and only this process can change it. On a server others can, and it is asked
+        # once a second. Upstream: none known. Test: none, it would need a clock.
+        asked, description = _seen.get((self.uri, self.name), (0, None))
+        if not (seen and description and (self.is_lite or time.monotonic() - asked < 1)):
             description = self._call("describe", "describe_index", "vector")
-            self._described = time.monotonic(), description
+            _seen[self.uri, self.name] = time.monotonic(), description
         return description
 
-    def flush_and_index(self, written: int, progress: bool = False) -> None:
+    def flush_and_index(self, written: int) -> None:
         """Flush what was written, wait until it is indexed, count it, confirm the count."""
         self._flush()
         rows, (index_type, nlist) = self.count(), index_types.type_and_nlist(self._index())
         wanted = index_types.build_parameters(index_type, rows).get("nlist", 0)
         if max(wanted, nlist) > 2 * min(wanted, nlist):  # made for another number of rows
-            self.rebuild(index_type, progress)
+            self.rebuild(index_type)
         elif not self.is_lite:
-            self._wait_for_server(progress)
+            self._wait_for_server()
             # Workaround (milvus 2.3.5): for 12 to 20 seconds after the index is finished it still
             # searches new rows in memory, and of more than about 5,000 only one eighth.
             # Upstream: https://github.com/milvus-io/milvus/issues/42848.
@@ -217,19 +214,16 @@ class Collection(AbstractContextManager):
         if not self.is_lite or tree_size(self.folder / "wal") > LOG_FLUSH_BYTES:
             self._call("flush", "flush")
 
-    def _wait_for_server(self, progress):
+    def _wait_for_server(self):
         # Workaround (milvus 2.3.5): "Finished" comes while rows are pending.
         # Upstream: https://github.com/milvus-io/milvus/issues/40580.
         # Test: test_an_index_is_finished_while_rows_are_pending.
         end = time.monotonic() + TIMEOUT_SECONDS
-        rows = self._index()["total_rows"]
-        with tqdm(desc="indexing", total=rows, delay=2, disable=not progress) as bar:
-            while time.monotonic() < end:
-                state = self._index()
-                bar.update(min(rows, state["indexed_rows"]) - bar.n)
-                if state["state"] == "Finished" and not state["pending_index_rows"]:
-                    return
-                time.sleep(0.2)
+        while time.monotonic() < end:
+            state = self._index()
+            if state["state"] == "Finished" and not state["pending_index_rows"]:
+                return
+            time.sleep(0.2)
         raise _too_slow()
 
     # The rows
@@ -294,7 +288,7 @@ class Collection(AbstractContextManager):
     def _confirmed(self):
         """Return how many rows the collection is known to have had, 0 when nobody noted it."""
         described = self._call("look into", "describe_collection")
-        return int(names.properties(described).get(names.ROWS, 0))
+        return int(dict(described.get("properties") or {}).get(names.ROWS, 0))
 
     def _confirm(self, count):
         self._call("write to", "alter_collection_properties", {names.ROWS: str(count)})

@@ -15,10 +15,6 @@ class MissingRowsWarning(UserWarning):
     """The index holds fewer rows than it once confirmed."""
 
 
-class OldCollectionWarning(UserWarning):
-    """An earlier version left collections that nothing here uses."""
-
-
 SENTENCES = {  # what to say when one of these words is in the message, as "" always is
     ("no space left",): "The disk is full: Milvus could not {action} the collection at {uri}. "
     "Free some space and run this again; the rows confirmed before are kept, and sync writes the "
@@ -26,7 +22,13 @@ SENTENCES = {  # what to say when one of these words is in the message, as "" al
     ("unavailable", "connect", "deadline", "timeout"): "Milvus stopped answering and could "
     "not {action} the collection at {uri}. Check that it's running, then run this again; what it "
     "confirmed is kept.",
-    ("parquet", "read data", "corrupt", "manifest"): "The database {uri} is damaged ({text:.160}). "
+    (
+        "parquet",
+        "read data",
+        "corrupt",
+        "manifest",
+        "json",
+    ): "The database {uri} is damaged ({text:.160}). "
     "Move it away and run notebook 03 again: the index is rebuilt from the saved vectors.",
     ("",): "Milvus could not {action} the collection at {uri} ({name}: {text:.200}). "
     "Run this again; if it fails again, drop the index and run notebook 03.",
@@ -35,6 +37,8 @@ SENTENCES = {  # what to say when one of these words is in the message, as "" al
 
 def translate_error(error: Exception, action: str, uri: str) -> MilvusError:
     """Return an exception of pymilvus as a MilvusError; `action` completes "could not …"."""
+    if isinstance(error, MilvusError):
+        return error
     text = " ".join(str(getattr(error, "message", None) or error).split())
     told = next(SENTENCES[words] for words in SENTENCES if any(w in text.lower() for w in words))
     name = type(error).__name__

@@ -32,7 +32,7 @@ class Hit:
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SyncResult:
     """What `sync` or `upsert` did, in rows; `skipped`: (id, reason) of what can't be kept."""
 
@@ -40,6 +40,12 @@ class SyncResult:
     deleted: int
     unchanged: int
     skipped: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self):
+        told = f"{self.written:,} written, {self.deleted:,} deleted, {self.unchanged:,} unchanged"
+        some = [f"{name!r:.60} ({reason})" for name, reason in self.skipped[:2]]
+        some += ["…"] if len(self.skipped) > 2 else []
+        return told + (f", {len(self.skipped):,} skipped: {', '.join(some)}" if some else "")
 
 
 class Index(Collection):
@@ -102,12 +108,15 @@ class Index(Collection):
         self.upsert_rows(changed, progress)
         interrupted = total is not None and total != self._confirmed()
         if changed or deleted or interrupted:
-            self.flush_and_index(len(changed), progress)
+            self.flush_and_index(len(changed))
         if total is not None and total != (count := self.count()):
             raise MilvusError(
                 f"Milvus holds {count} rows where {total} were written. "
                 "Another program may be writing too: stop it, then run sync again."
             )
+        if skipped and progress:
+            name, reason = skipped[0]
+            print(f"{len(skipped):,} pictures can't be in the index: {name!r:.60} ({reason}) …")
         return SyncResult(len(changed), deleted, len(wanted) - len(changed), skipped)
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -120,10 +129,8 @@ class Index(Collection):
     # Reading
 
     def get(self, picture_id: str) -> dict[str, Any]:
-        """Return one picture's id, labels, width and height; MilvusError if it isn't here."""
-        facts = ["id", "width", "height"]
-        row = self._row(picture_id, facts + list(SLOTS))
-        return {"labels": labels_of(row)} | {key: row[key] for key in facts}
+        """Return one picture's id and labels; raises MilvusError if it isn't here."""
+        return {"id": picture_id, "labels": labels_of(self._row(picture_id, list(SLOTS)))}
 
     def vector(self, picture_id: str) -> NDArray[np.float32]:
         """Return the (dim,) vector of one picture; raises MilvusError if it isn't here."""
@@ -157,13 +164,13 @@ class Index(Collection):
         self, vectors: ArrayLike, k: int = 12, label_filter: LabelFilter | None = None
     ) -> list[list[Hit]]:
         """Return for each of the (n, dim) vectors what `search` returns, and much faster."""
-        if not 1 <= k <= MAX_HITS - TIE_MARGIN:
+        if k not in range(1, MAX_HITS - TIE_MARGIN + 1):
             raise MilvusError(
                 f"k is {k}, but must be between 1 and {MAX_HITS - TIE_MARGIN}. Choose again."
             )
         vectors, condition = check_vectors(vectors, self.dim), expression(label_filter)
         options = {"filter": condition, "output_fields": list(SLOTS)}
-        parameters = index_types.search_parameters(self._index(age=1), k, bool(condition))
+        parameters = index_types.search_parameters(self._index(seen=True), k, bool(condition))
         options["search_params"] = {"params": parameters}
         found = []
         for start in range(0, len(vectors), QUERIES_PER_CALL):

@@ -26,7 +26,7 @@ def open_client(uri: str):
     from milvus_lite.server_manager import server_manager_instance
     from pymilvus import MilvusClient
 
-    path = os.path.abspath(uri)
+    path = os.path.realpath(uri)
     _make_folder(Path(path))
     if path in getattr(server_manager_instance, "_servers", {}) and not _clients[path]:
         _clients[path] = 1  # somebody else in this process has opened it without us
@@ -80,7 +80,7 @@ def _why_not_opened(path, error):
 
 def _lock_holder(path):
     """Return in words who holds the database's lock, or None when it is free."""
-    lock = (path / "LOCK").resolve()
+    lock = path / "LOCK"
     try:
         with lock.open("rb") as file:
             if try_lock(file):
@@ -89,6 +89,8 @@ def _lock_holder(path):
         return None
     for process in psutil.process_iter(["open_files", "environ"]):  # None where we may not look
         if any(file.path == str(lock) for file in process.info["open_files"] or ()):
+            if process.pid == os.getpid():
+                return "this very program, which opened it by another path"
             notebook = (process.info["environ"] or {}).get("JPY_SESSION_NAME")
             number = f"process {process.pid}"
             return f"the notebook {Path(notebook).name} ({number})" if notebook else number
@@ -103,7 +105,7 @@ def close_client(client, uri: str) -> None:
     from milvus_lite.server_manager import server_manager_instance
 
     client.close()
-    path = os.path.abspath(uri)
+    path = os.path.realpath(uri)
     _clients[path] -= 1
     if _clients[path] <= 0:
         del _clients[path]

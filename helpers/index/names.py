@@ -4,23 +4,24 @@ So a `sync` can touch only what is its own, also where many share a server. The 
 properties of the collection, because Milvus takes only letters, digits and underscores in its own.
 """
 
-import getpass
+import os
 import re
 import socket
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 from helpers import settings as _settings
 from helpers.index import connection
-from helpers.index.errors import MilvusError, OldCollectionWarning, translate_error
-from helpers.index.schema import field_names
+from helpers.index.errors import MilvusError, translate_error
+from helpers.index.schema import FIELDS
 
 DATASET, EXTRACTOR = "bootcamp.dataset", "bootcamp.extractor"
 ROWS = "bootcamp.rows"  # how many rows the collection is known to have had
+OLD_FIELDS = FIELDS | {"path", "width", "height"}
 _told = set()  # where this process has told of old collections
 
 
@@ -55,16 +56,12 @@ def collection_name(dataset_name: str, extractor_name: str) -> str:
 
 
 def own_name(name: str, settings: _settings.Settings | None = None) -> str:
-    """Return `name` made one's own, by a digest of user, computer and data folder.
+    """Return `name` made one's own, by a digest of computer, home and data folder.
 
     It is the same on every run, so that what it names can be replaced.
     """
     here = settings or _settings.from_environment()
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        user = ""
-    return f"{name}_{_digest(user, socket.gethostname(), str(here.data))}"
+    return f"{name}_{_digest(socket.gethostname(), os.path.expanduser('~'), str(here.data))}"
 
 
 def _digest(*texts):
@@ -94,8 +91,6 @@ def _milvus(settings, action) -> Iterator[Any]:
     client = connection.connect(here.milvus_uri, here.milvus_token)
     try:
         yield client
-    except MilvusError:
-        raise
     except Exception as error:
         raise translate_error(error, action, here.milvus_uri) from None
     finally:
@@ -105,24 +100,15 @@ def _milvus(settings, action) -> Iterator[Any]:
 def _ours(client):
     infos = []
     for name in sorted(connection.call(client.list_collections)):
-        try:
+        with suppress(Exception):  # damaged, or dropped by somebody else in the meantime
             described = connection.call(client.describe_collection, name)
-        except Exception:
-            if connection.call(client.has_collection, name):
-                raise
-            continue  # dropped by somebody else in the meantime
-        given = properties(described)
-        is_old = DATASET not in given
-        fields = {field["name"] for field in described["fields"]}
-        if fields == field_names() | ({"path"} if is_old else set()):
-            pair = given.get(DATASET, ""), given.get(EXTRACTOR, name)
-            infos.append(CollectionInfo(name, *pair, int(given.get(ROWS, 0)), is_old))
+            given = dict(described.get("properties") or {})
+            fields = {field["name"] for field in described["fields"]}
+            if fields == (FIELDS if DATASET in given else OLD_FIELDS):
+                pair = given.get(DATASET, ""), given.get(EXTRACTOR, name)
+                rows = int(given.get(ROWS, 0))
+                infos.append(CollectionInfo(name, *pair, rows, DATASET not in given))
     return infos
-
-
-def properties(described: Mapping[str, Any]) -> dict[str, str]:
-    """Return the properties in Milvus' description of a collection."""
-    return dict(described.get("properties") or {})
 
 
 def warn_of_old(client: Any, uri: str) -> None:
@@ -134,6 +120,5 @@ def warn_of_old(client: Any, uri: str) -> None:
             f"Milvus still holds what an earlier version of this course made: {', '.join(old)}. "
             "If nobody uses that version any more, remove each with "
             f"helpers.index.drop_collection({old[0]!r}).",
-            OldCollectionWarning,
-            stacklevel=5,
+            stacklevel=4,
         )

@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from helpers.index.errors import RowError
 from helpers.index.filters import SLOTS, TEXT_BYTES, check_text
 
+FIELDS = {"id", *SLOTS, "digest", "vector"}
+
 PicturesLike = Iterable[Any]
-"""Anything with `id`, `labels`, `width` and `height`, such as `helpers.dataset.Picture`."""
+"""Anything with `id` and `labels`, such as `helpers.dataset.Picture`."""
 VectorsLike = Any
 """(n, dim) float32, one row per picture, or anything with `ids` and `values`, as `features` has."""
 
@@ -26,16 +28,9 @@ def schema(dim: int):
     fields.add_field("id", DataType.VARCHAR, is_primary=True, max_length=TEXT_BYTES)
     for slot in SLOTS:
         fields.add_field(slot, DataType.VARCHAR, max_length=TEXT_BYTES)
-    fields.add_field("width", DataType.INT32)
-    fields.add_field("height", DataType.INT32)
     fields.add_field("digest", DataType.VARCHAR, max_length=32)
     fields.add_field("vector", DataType.FLOAT_VECTOR, dim=dim)
     return fields
-
-
-def field_names() -> set[str]:
-    """Return the names of a row's fields."""
-    return {"id", *SLOTS, "width", "height", "digest", "vector"}
 
 
 def rows_by_id(
@@ -48,7 +43,8 @@ def rows_by_id(
     """
     by_id, rows, skipped = _by_id("pictures", ((p.id, p) for p in pictures)), {}, []
     ids = getattr(vectors, "ids", list(by_id))
-    values = check_vectors(getattr(vectors, "values", vectors), dim)
+    values = getattr(vectors, "values", vectors)
+    values = check_vectors(values if len(values) else np.empty((0, dim)), dim)
     if len(ids) != len(values):
         raise RowError(
             f"There are {len(values)} vectors for {len(ids)} pictures. "
@@ -71,7 +67,6 @@ def check_vectors(values: ArrayLike, dim: int) -> NDArray[np.float32]:
     # Workaround (milvus-lite 3.2.2): NaN is stored silently; a server refuses it, but late.
     # Upstream: none known. Test: test_nan_is_stored_silently.
     values = np.ascontiguousarray(values, dtype=np.float32)
-    values = values if values.size else values.reshape(-1, dim)  # none at all, such as []
     if values.ndim != 2 or values.shape[1] != dim:
         raise RowError(
             f"The vectors have the shape {values.shape}, but this index keeps {dim} numbers per "
@@ -80,8 +75,8 @@ def check_vectors(values: ArrayLike, dim: int) -> NDArray[np.float32]:
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1) | ~values.any(axis=1))
     if len(bad):
         raise RowError(
-            f"{len(bad)} of {len(values)} vectors are all zero or hold NaN or infinity, first row "
-            f"{bad[0]}. Extract those pictures again (notebook 02); nothing was written."
+            f"{len(bad)} of {len(values)} vectors can't be used: row {bad[0]} is all zero, or holds "
+            "NaN or infinity. Embed its picture again (notebook 02)."
         )
     return values
 
@@ -101,7 +96,6 @@ def _by_id(what, pairs):
 def _row(picture, vector):
     """Return one row; its digest changes when anything in the row does."""
     row = {"id": check_text(picture.id, "a picture's id"), **_label_fields(picture)}
-    row |= {"width": picture.width, "height": picture.height}
     text = json.dumps(row, sort_keys=True).encode()
     digest = blake2b(text + vector.tobytes(), digest_size=16).hexdigest()
     return row | {"digest": digest, "vector": vector}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from index_kit import COLLECTION, PAIR, clustered, ids, nearest, some_pictures
 
-from helpers.index import Index, MilvusError, RowError, connection
+from helpers.index import Index, MilvusError, RowError, SyncResult, connection
 
 
 def test_finds_what_numpy_finds(filled):
@@ -58,9 +58,7 @@ def test_vector_and_row_come_back_as_they_went_in(filled):
     index, values = filled[0], clustered(300)
     assert index.vector("2007_000042").dtype == np.float32
     assert np.array_equal(index.vector("2007_000042"), values[42])
-    row = index.get("2007_000042")
-    assert row["labels"] == ("car", "person")
-    assert (row["width"], row["height"]) == (500, 375)
+    assert index.get("2007_000042") == {"id": "2007_000042", "labels": ("car", "person")}
 
 
 def test_a_second_sync_writes_nothing(filled):
@@ -83,6 +81,40 @@ def test_sync_deletes_what_is_gone_and_rewrites_what_changed(filled):
     assert filled[0].get("2007_000005")["labels"] == ("zebra",)
     assert np.array_equal(filled[0].vector("2007_000006"), values[6])
     assert ids(filled[0].search(values[309], 1)) == ["2007_000309"]
+
+
+def test_a_sync_does_not_delete_most_rows_unless_told(filled):
+    index, pictures, values = filled[0], some_pictures(300), clustered(300)
+    for left in (0, 1, 149):
+        with pytest.raises(
+            MilvusError, match=rf"delete {300 - left} of the 300 .*delete_most=True"
+        ):
+            index.sync(pictures[:left], values[:left], progress=False)
+        assert index.sync(pictures, values, progress=False).unchanged == 300
+    assert index.sync(pictures[:150], values[:150], progress=False).deleted == 150  # just half
+    told = index.sync(pictures[:9], values[:9], progress=False, delete_most=True)
+    assert (told.deleted, told.unchanged, index.count()) == (141, 9, 9)
+
+
+def test_an_index_is_emptied_by_a_sync_with_nothing_but_only_when_told(filled):
+    with pytest.raises(MilvusError, match="delete 300 of the 300"):
+        filled[0].sync([], [])
+    assert filled[0].sync([], [], delete_most=True) == SyncResult(0, 300, 0)
+    assert filled[0].sync([], []) == SyncResult(0, 0, 0)  # there is nothing left to lose
+    assert filled[0].search(clustered(1)[0]) == []
+
+
+def test_a_sync_of_the_same_set_kept_elsewhere_writes_nothing(filled):
+    elsewhere = [replace(p, path=Path("/home/somebody") / p.path) for p in some_pictures(300)]
+    assert filled[0].sync(elsewhere, clustered(300), progress=False).unchanged == 300
+    assert not any("somebody" in str(filled[0].get(p.id)) for p in elsewhere[:3])
+
+
+def test_a_sync_result_reads_as_a_sentence():
+    assert f"{SyncResult(1200, 3, 0)}" == "1,200 written, 3 deleted, 0 unchanged"
+    skipped = tuple((f"{n}.jpg", "It has 9 labels.") for n in range(2000))
+    told = repr(SyncResult(1, 0, 0, skipped))
+    assert told.endswith("2,000 skipped: '0.jpg' (It has 9 labels.), '1.jpg' (It has 9 labels.), …")
 
 
 def test_vectors_with_ids_of_their_own_may_skip_pictures(here):
@@ -127,14 +159,16 @@ def test_describe_says_what_is_there(filled):
     assert "lite" in told["milvus"]
 
 
-@pytest.mark.parametrize("bad", [np.nan * np.ones(512), np.zeros(512), np.ones(100), np.ones(())])
+@pytest.mark.parametrize(
+    "bad", [np.nan * np.ones(512), np.zeros(512), np.ones(100), np.ones(()), np.ones(0)]
+)
 def test_bad_queries_are_refused(filled, bad):
-    with pytest.raises(RowError):
+    with pytest.raises(RowError, match=r"row 0 is all zero|shape"):
         filled[0].search(bad)
 
 
 def test_bad_values_of_k_and_unknown_ids_are_refused(filled):
-    for k in (0, -1, 100_000):
+    for k in (0, -1, 100_000, 2.5, "5", None, np.nan):
         with pytest.raises(MilvusError, match="must be between"):
             filled[0].search(clustered(1)[0], k)
     with pytest.raises(MilvusError, match="no picture 'nobody'"):
