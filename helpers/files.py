@@ -5,8 +5,10 @@ import json
 import os
 import secrets
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextmanager
@@ -40,6 +42,12 @@ def durable_replace(part, path):
         os.close(folder)
 
 
+def sync_all():
+    """Return when the disk has all that was written, also files that nobody synced one by one."""
+    if hasattr(os, "sync"):  # Windows writes a closed file's content before its new name
+        os.sync()
+
+
 def write_json(path, content, indent=None):
     """Write `content` as JSON to `path`, atomically and durably."""
     with atomic_write(path, durable=True) as file:
@@ -60,12 +68,18 @@ def file_lock(path, on_wait=None):
     """Hold the lock file `path` while the block runs; it is freed however the process ends.
 
     While another process holds it, wait, calling `on_wait()` once; without `on_wait`, raise
-    BlockingIOError at once.
+    BlockingIOError at once. Where nothing can be written, nothing needs a lock.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        if not try_lock(file):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        file = None
+    with file or nullcontext():
+        if file and not try_lock(file):
             if on_wait is None:
                 raise BlockingIOError(f"{path} is locked by another process")
             on_wait()

@@ -5,7 +5,15 @@ from pathlib import PurePosixPath
 
 from helpers.dataset.pictures import Selection
 from helpers.fetch import archive, stream
-from helpers.fetch.download import KitError, fetch, kit_file, megabytes, need_space
+from helpers.fetch.download import (
+    DownloadError,
+    KitError,
+    Part,
+    fetch,
+    kit_file,
+    megabytes,
+    need_space,
+)
 from helpers.files import read_json, tree_size
 from helpers.settings import Settings
 
@@ -16,26 +24,24 @@ ALL = math.inf
 def obtain(count: float, because: str, settings: Settings, progress: bool = True) -> Selection:
     """Return the `Selection` of the first `count` pictures, or of `ALL`, fetched if need be.
 
-    A larger set that is already here, or the kit's archive, spares the network. Raises
-    DownloadError or ArchiveError.
+    A larger set that is already here, or the kit's archive, spares the network; files of a set that
+    were deleted come back. Raises DownloadError or ArchiveError.
     """
-    here, only, note = ids_here(settings), None, "already here"
-    name = holder = set_name(count)
-    larger = next((other for other, ids in here.items() if len(ids) >= count), None)
-    if count not in here and larger:
-        holder, only = set_name(larger), tuple(here[larger][:count])
-        note = f"part of {holder}, already here"
-    elif count not in here:
-        note = (_from_kit if settings.kit else _from_web)(count, settings, progress)
+    here, only = ids_here(settings), None
+    larger = next((other for other, ids in here.items() if len(ids) >= count), count)
+    holder = count if count in here else larger
+    if holder not in here:
+        note = _bring(count, settings, progress)
+    else:
+        note = "already here" + _restore(holder, settings, progress)
+    if holder != count:
+        note, only = f"part of {set_name(holder)}, {note}", tuple(here[holder][:count])
     have = count if only else len(ids_here(settings)[count])
     if have < count < ALL:
         note += f", {have:,} is all that the archive has"
-    if count == ALL:
-        # Unpacked, it is of no further use.
-        (settings.data / "downloads" / settings.voc_release.file).unlink(missing_ok=True)
     what = "all" if count == ALL else f"the first {count:,} pictures"
     why = f"{what} of PASCAL VOC 2012 ({note}), {because}."
-    return Selection(name, why, settings.data / "datasets" / holder, only)
+    return Selection(set_name(count), why, _folder(holder, settings), only)
 
 
 def ids_here(settings: Settings) -> dict[float, list[str]]:
@@ -82,30 +88,61 @@ def _count(name):
     return ALL if name == "voc" else int(number) if number.isdecimal() and name != number else 0
 
 
+def _folder(count, settings):
+    return settings.data / "datasets" / set_name(count)
+
+
+def _bring(count, settings, progress):
+    """Put the set into its folder, and return in words where from and what that took."""
+    source, only, words = (_from_kit if settings.kit else _from_web)(count, settings, progress)
+    folder = _folder(count, settings)
+    (folder / archive.MARKER).unlink(missing_ok=True)
+    archive.unpack(source, folder, progress, only)
+    if count == ALL and not settings.kit:
+        for path in source.parent.glob(f"{source.name}*"):  # unpacked, it is of no further use
+            path.unlink()
+    return words
+
+
+def _restore(count, settings, progress):
+    """Bring back what was deleted from a set that is here; return in words what that took."""
+    folder = _folder(count, settings)
+    files = read_json(folder / archive.MARKER).get("files", ())
+    gone = sum(not (folder / path).exists() for path in files if count < ALL)
+    if not gone:
+        return ""
+    try:
+        _bring(count, settings, progress)
+    except (DownloadError, archive.ArchiveError):
+        return f", but {gone:,} of its files are gone and could not be fetched again"
+    return f", with {gone:,} deleted files unpacked again"
+
+
 def _from_kit(count, settings, progress):
-    """Put the set into its folder from the kit's archive, and return in words where from."""
-    folder = settings.data / "datasets" / set_name(count)
+    """Return the kit's archive, which of its files are wanted (None for all), and some words."""
     largest = ALL if count == ALL else kit_count(settings)
     path = kit_file(settings.kit, f"voc/{archive_name(largest, settings)}", progress)
-    if count == ALL:
-        archive.unpack(path, folder, progress)
-    else:
-        stream.first(count, [path], folder, settings, progress)
-    return "from the kit, verified"
+    only = None if count == ALL else stream.find(count, path).paths
+    return path, only, "from the kit, verified"
 
 
 def _from_web(count, settings, progress):
-    """Put the set into its folder from an address, and return in words what that took."""
-    folder, release = settings.data / "datasets" / set_name(count), settings.voc_release
-    urls = settings.voc_mirrors or release.urls
+    """Return the archive from an address, which of its files are wanted, and what that took."""
+    release, urls = settings.voc_release, settings.voc_mirrors or settings.voc_release.urls
+    path = settings.data / "downloads" / release.file
     if count < ALL:
         size = None if settings.voc_mirrors else release.size
-        done = stream.first(count, urls, folder, settings, progress, size)
-        total = f" of the archive's {megabytes(done['total'])}" if done["total"] else ""
-        return f"streamed, {megabytes(done['taken'])}{total}"
-    path = settings.data / "downloads" / release.file
+        part = Part(path, urls, settings, size, release.digests)
+        source, only, end = stream.first(count, part, progress)
+        words = f"streamed, {megabytes(end)}"
+        return (
+            source,
+            only,
+            words + (f" of the archive's {megabytes(part.total)}" if part.total else ""),
+        )
     if not settings.offline:
-        need_space(path.parent, 2 * release.size - tree_size(folder, path.parent))
-    fetch(urls, path, settings, progress, release.size, release.digests)
-    archive.unpack(path, folder, progress)
-    return f"downloaded and verified, {megabytes(release.size)}"
+        need = 2 * release.size - tree_size(_folder(count, settings), path.parent)
+        need_space(path.parent, need)
+    part = Part(path, urls, settings, release.size, release.digests)
+    words = f"downloaded and verified, {megabytes(release.size)}"
+    return fetch(part, progress), None, words

@@ -109,7 +109,8 @@ def _from_folder(folder):
 
 def _from_keras_download(settings):
     """Download Keras' own file, continuing where an earlier call stopped."""
-    path = download.fetch([KERAS_URL], settings.data / "weights" / KERAS_FILE, settings)
+    part = download.Part(settings.data / "weights" / KERAS_FILE, [KERAS_URL], settings)
+    path = download.fetch(part)
     try:
         return _read_h5(path)
     finally:

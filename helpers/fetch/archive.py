@@ -1,8 +1,8 @@
 """Tar archives, read from the front like a stream: the same walk for files here and on the web.
 
 Python's `tarfile` knows the formats: ustar, GNU, pax, sparse members. This module adds what it
-leaves to others: a header that can't be read is damage and not the end, a walk can begin at any
-member, memory stays bounded, and no name leads out of the folder.
+leaves to others: a header that can't be read is damage and not the end, memory stays bounded, and
+no name leads out of the folder.
 """
 
 import errno
@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from helpers.errors import PlainError
 from helpers.fetch.download import byte_bar
-from helpers.files import atomic_write, read_json, write_json
+from helpers.files import atomic_write, read_json, sync_all, write_json
 
 BEGUN, MARKER = ".archive.json", ".complete.json"
 
@@ -32,6 +32,12 @@ MAX_PADDING = 1 << 20
 
 DAMAGE = (tarfile.TarError, ValueError, LookupError, ArithmeticError, RecursionError)
 """What `tarfile` raises over damaged headers, by Python's version and the kind of damage."""
+
+ODD = r"[\\:\0-\x1f]" if os.name == "nt" else r"^[A-Za-z]:(/|$)|[\\\0-\x1f]"
+"""What no name of a file may contain."""
+
+COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
+"""How files of gzip, bzip2, xz, zstd and zip begin."""
 
 BAD_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL)
 BAD_NAME += (errno.EILSEQ,)
@@ -50,7 +56,7 @@ class Member:
     """One file of an archive.
 
     `path` is relative and safe, `file` gives its `size` bytes until the next member is asked for,
-    `end` is the offset at which a later walk can begin with the next member.
+    `end` is the offset in the archive where they end.
     """
 
     path: PurePosixPath
@@ -59,28 +65,31 @@ class Member:
     end: int
 
 
-def members(read: Callable[[int], bytes], start: int = 0) -> Iterator[Member]:
-    """Yield a `Member` for each file, one after the other, from the offset `start` on.
+def members(read: Callable[[int], bytes]) -> Iterator[Member]:
+    """Yield a `Member` for each file, one after the other.
 
-    `read(n)` returns up to n bytes, none at the end, beginning at `start`: 0 or some `Member.end`.
-    Folders and hidden files are passed over; our own markers are hidden, so no archive can write
-    them. Raises TruncatedArchiveError when the archive ends early, and ArchiveError when a header
-    is damaged, a name is unsafe or a member is neither file nor folder.
+    `read(n)` returns up to n bytes of the archive from its beginning on, none at the end. Folders
+    and hidden files are passed over; our own markers are hidden, so no archive can write them.
+    Raises TruncatedArchiveError when the archive ends early, and ArchiveError when it is damaged
+    or compressed, a name is unsafe or a member is neither file nor folder.
     """
-    at = start
+    at, source = 0, _Source(read)
     try:
         with tarfile.open(
-            mode="r|", fileobj=_Source(read), tarinfo=_Header, encoding="utf-8", bufsize=1 << 16
+            mode="r|", fileobj=source, tarinfo=_Header, encoding="utf-8", bufsize=1 << 16
         ) as tar:
             while header := tar.next():
                 tar.members.clear()  # it would remember them all
-                at = start + tar.offset
+                at = tar.offset
                 path = _path_of_file(header)
                 if path:
                     yield Member(path, header.size, tar.extractfile(header), at)
             _assert_end(tar.fileobj)
     except DAMAGE as error:
         text = f"The archive is damaged at byte {at:,} ({error}). Fetch it again."
+        if source.head.startswith(COMPRESSED):
+            text = "The archive is compressed, whatever its name says. Unpack it with tar -xf, and "
+            text += "set BOOTCAMP_DATASET to the folder."
         raise ArchiveError(text) from error
 
 
@@ -101,18 +110,25 @@ def save(member: Member, target: Path) -> None:
         ) from error
 
 
-def unpack(archive: Path, folder: Path, progress: bool = True) -> None:
-    """Unpack the tar `archive` into `folder`; go on where an earlier run stopped.
+def unpack(
+    archive: Path,
+    folder: Path,
+    progress: bool = True,
+    only: Collection[PurePosixPath] | None = None,
+) -> None:
+    """Unpack the tar `archive`, or `only` these of its files, into `folder`.
 
-    When all of exactly this archive is there, nothing happens. A file that is there with the right
-    size stays, because each gets its name only when whole; but a folder begun with another archive
-    is emptied first. The marker is written last, with the files in the archive's order. Raises
-    ArchiveError.
+    It goes on where an earlier run stopped. When all of exactly this archive is there, nothing
+    happens. A file that is there with the right size stays, because each gets its name only when
+    whole; but a folder begun with another archive is emptied first. The marker is written last,
+    once the disk has the files, and names them in the archive's order. Raises ArchiveError.
     """
     begun, status = read_json(folder / BEGUN), archive.stat()
     identity = {"bytes": status.st_size, "changed": status.st_mtime_ns}
     if begun == identity and (folder / MARKER).exists():
         return
+    if not begun and any(folder.glob("[!.]*")):
+        raise ArchiveError(f"{folder} holds other files. Move it away, and run this again.")
     if begun not in ({}, identity):
         shutil.rmtree(folder)
     write_json(folder / BEGUN, identity)
@@ -122,12 +138,16 @@ def unpack(archive: Path, folder: Path, progress: bool = True) -> None:
             target = folder / member.path
             # Of two members with one name the later one counts, as for every tar program.
             whole = os.path.isfile(target) and target.stat().st_size == member.size
-            if member.path in files or not whole:
-                save(member, target)
-            files[member.path] = None
+            if only is None or member.path in only:
+                if member.path in files or not whole:
+                    save(member, target)
+                files[member.path] = None
             bar.update(member.end - bar.n)
+            if only is not None and len(files) == len(only):
+                break
     for part in folder.rglob(".*.part"):  # what a killed run left
         part.unlink(missing_ok=True)
+    sync_all()
     write_json(folder / MARKER, {"files": [str(path) for path in files]})
 
 
@@ -136,9 +156,11 @@ class _Source:
     """What `tarfile` reads from: it takes a short read for the end, so here the end is an error."""
 
     read_some: Callable[[int], bytes]
+    head: bytes = b""
 
     def read(self, count):
         data = self.read_some(count)
+        self.head = self.head or data[:8]
         if not data:
             raise TruncatedArchiveError("The archive is cut off before its end. Fetch it again.")
         return data
@@ -173,7 +195,8 @@ def _path_of_file(header):
     """Return the relative path of a visible file, None for what isn't one; raise ArchiveError.
 
     Refused are links, devices, absolute paths, `..`, drive letters, backslashes and control
-    characters: what one system takes for a letter, another takes for a way out of the folder.
+    characters: what one system takes for a letter, another takes for a way out of the folder. A
+    colon elsewhere, as in 12:30.jpg, is a letter everywhere but on Windows.
     """
     if header.isdir() or header.name.endswith("/"):
         return None
@@ -183,7 +206,7 @@ def _path_of_file(header):
             "was not unpacked. Pack the pictures again as plain files."
         )
     path = PurePosixPath(header.name)
-    odd = re.search(r"[\\:\0-\x1f]", header.name)
+    odd = re.search(ODD, header.name)
     if not path.parts or path.is_absolute() or ".." in path.parts or odd:
         raise ArchiveError(
             f"The archive holds {header.name!r}, which could land outside its folder, so it was "

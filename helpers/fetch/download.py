@@ -1,10 +1,13 @@
 """One verified download: mirrors in order, resumed where it stopped, named only when right."""
 
 import hashlib
+import math
+import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from tqdm.auto import tqdm
 
 from helpers.errors import PlainError
 from helpers.fetch.remote import RemoteError, open_at
-from helpers.files import durable_replace, read_json, write_json
+from helpers.files import durable_replace, file_lock, read_json, write_json
 from helpers.settings import Settings
 
 MARGIN = 50 << 20
@@ -29,53 +32,59 @@ class KitError(DownloadError):
     """A workshop kit that lacks a file, or holds one that isn't as it was packed."""
 
 
-def fetch(
-    urls: Sequence[str],
-    path: Path,
-    settings: Settings,
-    progress: bool = True,
-    size: int | None = None,
-    digests: Iterable[tuple[str, str]] = (),
-) -> Path:
-    """Return `path`, downloaded from the first of `urls` that gives the right bytes.
+def fetch(part: "Part", progress: bool = True) -> Path:
+    """Return the path of the file that `part` is on its way to, downloaded as far as need be.
 
-    `size` is in bytes, `digests` holds (algorithm, hex) pairs. A file under its final name
-    is complete and isn't downloaded again. After an interruption the next call continues; nothing
-    is appended to another version of the file, and wrong bytes are thrown away. Raises
-    DownloadError.
+    A file that is there and right isn't downloaded again. After an interruption the next call
+    continues; nothing is appended to another version of the file, and wrong bytes are thrown away.
+    Raises DownloadError.
     """
-    if path.is_file() and size in (None, path.stat().st_size):
-        return path
-    refuse_offline(path.name, settings)
-    job = _Download(path, size, tuple(digests), settings.timeout, progress)
-    need_space(path.parent, (size or 0) - job.have())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return from_any(path.name, urls, job.run, lambda: (len(job.doubted), job.have()), settings)
+    with part.lock(progress):
+        if not part.is_whole(progress):
+            refuse_offline(part.path.name, part.settings)
+            need_space(part.path.parent, (part.size or 0) - part.have)
+            from_any(part.path.name, part, partial(_finish, part, progress))
+    return part.path
 
 
-def from_any(
-    what: str, sources: Sequence, attempt: Callable, reached: Callable, settings: Settings
-) -> Any:
-    """Return `attempt(source)` of the first source that succeeds; it raises RemoteError if not.
+def _finish(part, progress, url):
+    """Fetch what `part` lacks from `url` and give it its name; raise RemoteError if it's wrong."""
+    resumed = part.have > 0
+    with byte_bar(part.path.name, part.size, part.have, progress) as bar:
+        for _ in part.receive(url):
+            bar.total = part.total
+            bar.update(part.have - bar.n)
+    wrong = f"it sent {part.have:,} bytes instead of {part.size or 0:,}"
+    if part.size in (None, part.have):
+        wrong = _fault(part.file, part.digests, progress)
+    if wrong:
+        part.keep(0)
+        raise RemoteError(wrong, again=resumed)  # perhaps pieces of different files
+    part.rename()
 
-    A transient fault is retried, after a pause that doubles, until `ATTEMPTS` in a row have failed
-    without `reached()` growing. Raises DownloadError, with a table of (address, reason).
+
+def from_any(what: str, part: "Part", attempt: Callable[[str], Any]) -> Any:
+    """Return `attempt(url)` of the first of the `part`'s addresses that succeeds.
+
+    It raises RemoteError if one doesn't. A transient fault is retried, after a pause that doubles,
+    until `ATTEMPTS` in a row have failed without a byte more than ever before. Raises
+    DownloadError, with a table of (address, reason).
     """
     tried = {}
-    for source in sources:
-        best, failures = reached(), 0
+    for url in part.urls:
+        best, failures = part.have, 0
         while True:
             try:
-                return attempt(source)
+                return attempt(url)
             except RemoteError as error:
-                failures = 0 if reached() > best else failures + 1
-                best, reason = max(best, reached()), str(error)
+                failures = 0 if part.have > best else failures + 1
+                best, reason = max(best, part.have), str(error)
                 if not error.again or failures == ATTEMPTS:
                     break
-            time.sleep(settings.timeout / 20 * 2**failures)
-        tried[str(source)] = reason
+            time.sleep(part.settings.timeout / 20 * 2**failures)
+        tried[url] = reason
     width = max(map(len, tried))
-    rows = "\n".join(f"  {source:<{width}}  {reason}" for source, reason in tried.items())
+    rows = "\n".join(f"  {url:<{width}}  {reason}" for url, reason in tried.items())
     raise DownloadError(
         f"{what} could not be fetched. What was tried, and why it failed:\n{rows}\n"
         "What arrived is kept: run this again on a better network to continue from there, or set "
@@ -127,67 +136,125 @@ def kit_file(kit: Path, name: str, progress: bool = True) -> Path:
     return path
 
 
-class _Download:
-    """A file on its way: what it must be, and the part of it that is here.
+class Part:
+    """A file on its way from one of `urls` to `path`: as much as is here, from its first byte on.
 
-    The part outlives a killed run, so it has a fixed name; a note beside it holds the address and
-    the version that it came from.
+    It should be of `size` bytes and have `digests`, pairs of (algorithm, hex), where those are
+    known. It outlives a killed run, so it has a fixed name. The note beside it holds the "url" and
+    the "version" that it came from and the "total" of bytes; or, of the whole file, what was
+    verified: its size, its time and the digests.
     """
 
-    def __init__(self, path, size, digests, timeout, progress):
-        self.path, self.size, self.digests = path, size, digests
-        self.timeout, self.progress, self.doubted = timeout, progress, set()
-        self.part = path.with_name(path.name + ".part")
-        self.note = path.with_name(path.name + ".part.json")
+    def __init__(
+        self,
+        path: Path,
+        urls: Sequence[str],
+        settings: Settings,
+        size: int | None = None,
+        digests: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        self.path, self.urls, self.settings = path, urls, settings
+        self.size, self.digests = size, [list(pair) for pair in digests]
+        self.file = path.with_name(path.name + ".part")
+        self._note = path.with_name(path.name + ".json")
 
-    def have(self):
-        return self.part.stat().st_size if self.part.exists() else 0
+    @property
+    def have(self) -> int:
+        """How many bytes are here."""
+        return self.file.stat().st_size if self.file.exists() else 0
 
-    def run(self, url):
-        """Return the path, with its bytes from `url`; raise RemoteError if they are wrong."""
-        pieces = self._receive(url)
-        wrong = f"it sent {self.have():,} bytes instead of {self.size or 0:,}"
-        if self.size in (None, self.have()):
-            wrong = _fault(self.part, self.digests, self.progress)
-        if wrong:
-            self.part.unlink()
-            self.note.unlink(missing_ok=True)
-            again = pieces and url not in self.doubted  # perhaps pieces of different files
-            self.doubted.add(url)
-            raise RemoteError(wrong, again)
-        durable_replace(self.part, self.path)
-        self.note.unlink(missing_ok=True)
-        return self.path
+    @property
+    def note(self) -> dict:
+        """What is known of the bytes that are here."""
+        return read_json(self._note)
 
-    def _receive(self, url):
-        """Append to the part what `url` gives from there on; return whether one was kept."""
-        start, version = self._resume_point(url)
-        if start == self.size:
-            return True
-        with (
-            closing(open_at(url, start, version, self.size, self.timeout)) as body,
-            self.part.open("ab" if body.start else "wb") as file,
-            byte_bar(self.path.name, self.size or body.total, body.start, self.progress) as bar,
-        ):
-            write_json(self.note, {"url": url, "version": body.version})
-            while data := body.read(1 << 16):
-                file.write(data)
-                if bar.total is not None and file.tell() > bar.total:
-                    raise RemoteError("it sends more bytes than the file has")
-                bar.update(len(data))
-        return body.start > 0
+    @property
+    def total(self) -> int | None:
+        """How many bytes the whole file has, where that is known or a server has told."""
+        return self.size or self.note.get("total")
 
-    def _resume_point(self, url):
-        """Return (bytes to keep, version to ask for) of an interrupted download.
+    def lock(self, progress: bool) -> AbstractContextManager:
+        """Return a context in which no other process fetches this file, after waiting for that."""
+        text = f"Another program is fetching {self.path.name}; waiting for it to finish."
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        return file_lock(lock, lambda: tqdm.write(text) if progress else None)
 
-        Bytes from another address are kept only when a digest will judge the whole.
+    def is_whole(self, progress: bool) -> bool:
+        """Return True when the file is at `path` with the right bytes, which is checked once."""
+        if not self.path.is_file() or self.size not in (None, self.path.stat().st_size):
+            return False
+        if self.digests and self.note != self._verified():
+            if _fault(self.path, self.digests, progress):
+                return False
+            with suppress(OSError):  # on a disk that can't be written, it is checked every time
+                write_json(self._note, self._verified())
+        return True
+
+    def receive(self, url: str) -> Iterator[bytes]:
+        """Yield what `url` sends, piece by piece, once what is new in it was added to the part.
+
+        A server without Range sends again what is here, which must be the same. Raises RemoteError,
+        also when `url` has another file than the one that was begun.
         """
-        note, have = read_json(self.note), self.have()
-        if self.size is not None and have > self.size:
-            have = 0
-        if note.get("url") == url and note.get("version"):
-            return have, note["version"]
-        return have if self.digests else 0, ""
+        if self.size and self.have >= self.size:
+            return
+        note = self.note
+        version = note.get("version", "") if note.get("url") == url else ""
+        # Without a version to ask for, only a digest can tell whether the rest fits.
+        start = self.have if version or self.digests else 0
+        with (
+            closing(open_at(url, start, version, self.size, self.settings)) as body,
+            self.file.open("a+b") as file,
+        ):
+            if body.start and len({note.get("total"), body.total} - {None}) > 1:
+                self._refuse(url)
+            source = {"url": url, "version": body.version, "total": body.total}
+            file.seek(body.start)
+            while data := body.read(1 << 16):
+                known = file.read(len(data))
+                if not data.startswith(known):
+                    self._refuse(url)
+                if known != data and note != source:
+                    note = source
+                    write_json(self._note, note)
+                file.write(data[len(known) :])
+                file.flush()  # a reader has it open, too
+                if file.tell() > (self.size or body.total or math.inf):
+                    raise RemoteError("it sends more bytes than the file has")
+                yield data
+
+    def keep(self, size: int, note: dict | None = None) -> None:
+        """Keep only the first `size` bytes, and the `note` that goes with them."""
+        if size:
+            os.truncate(self.file, size)
+            write_json(self._note, note)
+        else:
+            self.file.unlink(missing_ok=True)
+            self._note.unlink(missing_ok=True)
+
+    def rename(self) -> None:
+        """Give the part, now whole and verified, its final name."""
+        durable_replace(self.file, self.path)
+        write_json(self._note, self._verified())
+
+    def _refuse(self, url):
+        """Raise RemoteError because `url` has another file than the one that was begun.
+
+        That one is forgotten unless its own address is still among those to be asked.
+        """
+        begun = self.note.get("url")
+        if begun != url and begun in self.urls:
+            raise RemoteError(
+                f"it holds a different file than the one begun at {begun}; if that was the wrong "
+                f"one, delete {self.file}"
+            )
+        self.keep(0)
+        raise RemoteError("it holds a different file than the one that was begun", again=True)
+
+    def _verified(self):
+        status = self.path.stat()
+        checked = {"bytes": status.st_size, "changed": status.st_mtime_ns}
+        return {**checked, "digests": self.digests}
 
 
 def _fault(path, digests, progress):

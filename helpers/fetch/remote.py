@@ -1,12 +1,14 @@
-"""A file opened at any byte, on the web or on this machine: what downloads and streams share.
+"""A file on the web, opened at any byte.
 
-The web's rules are those of RFC 9110, sections 14 (Range requests) and 13.1.5 (If-Range).
+The rules are those of RFC 9110, sections 14 (Range requests) and 13.1.5 (If-Range).
 """
 
 import re
+import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
+
+from helpers.settings import Settings
 
 # How an exception of requests, urllib3, http.client, ssl or socket reads; what it means in plain
 # words; whether the same address deserves another try.
@@ -43,65 +45,63 @@ class Body:
     total: int | None
     version: str
     raw: BinaryIO
-    timeout: float
+    settings: Settings
     taken: int = 0
+    waited: float = 0.0
+    recent: int = 0
 
     def read(self, count: int) -> bytes:
         """Return up to `count` bytes, b"" at the end; raise RemoteError if the link breaks."""
+        asked = time.monotonic()
         try:
             data = self.raw.read1(min(count, 1 << 16))  # it makes room for all that it is asked for
         except Exception as error:  # urllib3, http.client, ssl and socket have their own
-            raise _broken(error, self.timeout) from error
+            raise _broken(error, self.settings.timeout) from error
         self.taken += len(data)
         left = 0 if self.total is None else self.total - self.start - self.taken
         if not data and left > 0:
             raise RemoteError(f"the connection ended {left:,} bytes early", again=True)
+        self._assert_rate(len(data), time.monotonic() - asked)
         return data
 
-    def skip_to(self, offset: int) -> None:
-        """Read up to `offset` in the file and forget it; raise RemoteError when it is shorter."""
-        while self.start + self.taken < offset:
-            if not self.read(offset - self.start - self.taken):
-                raise RemoteError("it ended before the part that is still missing")
+    def _assert_rate(self, count, seconds):
+        """Raise RemoteError when all that came in the last minute of waiting is a trickle.
+
+        Only waiting counts, so that a busy machine isn't blamed on the server.
+        """
+        self.waited, self.recent = self.waited + seconds, self.recent + count
+        if self.waited < self.settings.rate_window:
+            return
+        if self.recent < self.settings.least_rate * self.waited:
+            rate = self.recent / self.waited
+            raise RemoteError(f"it sent only {rate:,.0f} bytes a second")  # and would for hours
+        self.waited = self.recent = 0
 
     def close(self) -> None:
-        """End the connection or close the file."""
+        """End the connection."""
         self.raw.close()
 
 
-def open_at(source: str | Path, start: int, version: str, size: int | None, timeout: float) -> Body:
-    """Return the `Body` of `source`, an address or a Path, from byte `start`, or from 0.
+def open_at(url: str, start: int, version: str, size: int | None, settings: Settings) -> Body:
+    """Return the `Body` of the file at `url` from byte `start`, or from 0.
 
     It begins at 0 when the server ignores Range, or when the file is no longer the `version` that
-    the first bytes came from: look at `Body.start`. `timeout` is how many seconds the line may be
-    silent. Raises RemoteError, also when the file isn't of `size` bytes, where that is known.
+    the first bytes came from: look at `Body.start`. The line may be silent for `settings.timeout`
+    seconds, and slower than `settings.least_rate` for less than a minute. Raises RemoteError, also
+    when the file isn't of `size` bytes, where that is known.
     """
-    if isinstance(source, Path):
-        body = _open_file(source, start, timeout)
-    else:
-        body = _open_address(source, start, version, timeout)
+    body = _open(url, start, version, settings)
     if body.start and version and body.version != version:
         # A server that knows Range but not If-Range would splice two files together.
         body.close()
-        return open_at(source, 0, "", size, timeout)
+        return open_at(url, 0, "", size, settings)
     if size is not None and body.total not in (None, size):
         body.close()
         raise RemoteError(f"it offers {body.total:,} bytes instead of {size:,}")
     return body
 
 
-def _open_file(path, start, timeout):
-    try:
-        file = path.open("rb")
-        file.seek(start)
-        status = path.stat()
-    except OSError as error:
-        raise RemoteError(f"it can't be read: {error.strerror}") from error
-    version = f"{status.st_size}-{status.st_mtime_ns}"
-    return Body(start, status.st_size, version, file, timeout)
-
-
-def _open_address(url, start, version, timeout):
+def _open(url, start, version, settings):
     """Return the Body that the server at `url` gives when asked for byte `start` and on."""
     import requests  # 0.1 s, and most runs need no network
 
@@ -109,22 +109,22 @@ def _open_address(url, start, version, timeout):
     if start:
         headers["Range"] = f"bytes={start}-"
         headers |= {"If-Range": version} if version else {}
-    patience = min(timeout, 10), timeout
+    patience = min(settings.timeout, 10), settings.timeout
     try:
         answer = requests.get(url, headers=headers, stream=True, timeout=patience)
     except requests.RequestException as error:
-        raise _broken(error, timeout) from error
+        raise _broken(error, settings.timeout) from error
     try:
         if start and answer.status_code == 416:
             answer.close()
-            return _open_address(url, 0, "", timeout)
+            return _open(url, 0, "", settings)
         first, total = _range(answer, start)
     except RemoteError:
         answer.close()
         raise
     tag = answer.headers.get("ETag", "")  # If-Range takes a strong one, or else the date
     version = tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
-    return Body(first, total, version, answer.raw, timeout)
+    return Body(first, total, version, answer.raw, settings)
 
 
 def _range(answer, start):

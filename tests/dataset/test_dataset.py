@@ -83,7 +83,7 @@ def test_the_full_set_is_fetched_verified_unpacked_and_then_left_alone(tmp_path)
         assert len(found.ledger) == 0
         assert "downloaded and verified" in found.why
         assert len(server.requests) == 2
-        assert not list((tmp_path / "data" / "downloads").iterdir())
+        assert not list((tmp_path / "data" / "downloads").glob("[!.]*"))
         again = load(settings(tmp_path, "voc", server.url))
         assert again.pictures == found.pictures
         assert "already here" in again.why
@@ -321,12 +321,12 @@ RUN = """
 import json, sys, time
 from dataclasses import replace
 from helpers import dataset, settings
-from helpers.fetch import archive, stream
+from helpers.fetch import archive
 slow, save = float(sys.argv[1]), archive.save
 def save_slowly(*args):
     time.sleep(slow)
     save(*args)
-archive.save = stream.save = save_slowly
+archive.save = save_slowly
 release = settings.Release(**json.loads(sys.argv[2]))
 dataset.load(replace(settings.from_environment(), voc_release=release))
 """
@@ -399,7 +399,7 @@ def assert_complete(tmp_path, asked):
     stems = {f"2007_{i:06}" for i in range(1, (200 if asked == "voc" else 150) + 1)}
     for kind in ("JPEGImages", "Annotations"):
         assert {path.stem for path in (root / kind).iterdir()} == stems
-    assert not list((tmp_path / "data").rglob("*.part"))
+    assert not list((tmp_path / "data" / "datasets").rglob("*.part"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no such permissions")

@@ -1,5 +1,9 @@
 """Archives unpacked safely, whole and once, whichever program and format packed them."""
 
+import bz2
+import gzip
+import lzma
+import os
 import shutil
 import subprocess
 import tarfile
@@ -217,21 +221,6 @@ def test_names_number_and_content_come_back_whoever_packed_them(packed, tmp_path
     assert files == {**NAMES, "holes.jpg": HOLES}
 
 
-def test_a_walk_can_begin_at_every_member(packed):
-    whole = walk(packed, 0)
-    assert len(whole) == len(NAMES) + 1
-    for number, (_, _, end) in enumerate(whole):
-        assert walk(packed, end) == whole[number + 1 :]
-
-
-def walk(tar, start):
-    """Return [(path, content, end)] of the members from the offset `start` on."""
-    with tar.open("rb") as file:
-        file.seek(start)
-        found = archive.members(file.read, start)
-        return [(member.path, member.file.read(), member.end) for member in found]
-
-
 def test_memory_does_not_grow_with_the_number_of_members(tmp_path):
     peaks = []
     for count in (500, 10_000):
@@ -260,8 +249,43 @@ def test_a_name_that_cannot_be_written_is_reported(tmp_path, second):
 
 def test_what_a_killed_run_left_is_removed(tmp_path):
     (tmp_path / "a.tar").write_bytes(ARCHIVE)
+    archive.unpack(tmp_path / "a.tar", tmp_path / "a", progress=False)
+    (tmp_path / "a" / ".complete.json").unlink()
     left = tmp_path / "a" / "VOCdevkit" / ".0123456789abcdef.part"
-    left.parent.mkdir(parents=True)
     left.write_bytes(b"half a pict")
     archive.unpack(tmp_path / "a.tar", tmp_path / "a", progress=False)
     assert not left.exists()
+
+
+COMPRESSORS = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
+
+
+@pytest.mark.parametrize("name", COMPRESSORS)
+def test_a_compressed_archive_is_told_to_be_unpacked_and_not_to_be_fetched_again(tmp_path, name):
+    (tmp_path / "a.tar").write_bytes(COMPRESSORS[name](ARCHIVE))
+    with pytest.raises(ArchiveError, match=r"is compressed.* Unpack it with tar -xf") as caught:
+        archive.unpack(tmp_path / "a.tar", tmp_path / "a", progress=False)
+    assert "Fetch it again" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a colon has a meaning of its own on Windows")
+def test_a_colon_in_a_name_is_a_letter(tmp_path):
+    (tmp_path / "a.tar").write_bytes(tiny_voc.pack([("12:30.jpg", b"1"), ("d/a:b.jpg", b"2")]))
+    archive.unpack(tmp_path / "a.tar", tmp_path / "a", progress=False)
+    assert (tmp_path / "a" / "12:30.jpg").read_bytes() == b"1"
+    assert (tmp_path / "a" / "d" / "a:b.jpg").read_bytes() == b"2"
+
+
+def test_the_disk_has_the_files_before_the_marker_says_so(tmp_path, monkeypatch):
+    """A power cut after the marker must not leave files that are empty."""
+    (tmp_path / "a.tar").write_bytes(ARCHIVE)
+    seen, sync = [], os.sync
+
+    def spy():
+        seen.append(sum(p.is_file() for p in (tmp_path / "a").rglob("[!.]*")))
+        seen.append(is_unpacked(tmp_path / "a"))
+        sync()
+
+    monkeypatch.setattr(os, "sync", spy)
+    archive.unpack(tmp_path / "a.tar", tmp_path / "a", progress=False)
+    assert seen == [len(FILES), False]

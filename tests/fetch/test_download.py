@@ -26,7 +26,7 @@ from faulty_server import (
 )
 
 from helpers.fetch import download
-from helpers.fetch.download import DownloadError, fetch
+from helpers.fetch.download import DownloadError, Part, fetch
 from helpers.settings import from_environment
 
 CONTENT = random.Random(1).randbytes(1_000_000)
@@ -37,17 +37,17 @@ QUICK = replace(from_environment({}), timeout=0.4)
 
 def get(urls, path, settings=QUICK):
     """Fetch CONTENT, which size and digest describe, into `path`."""
-    return fetch(urls, path, settings, False, len(CONTENT), [("sha1", SHA1)])
+    return fetch(Part(path, urls, settings, len(CONTENT), [("sha1", SHA1)]), progress=False)
 
 
 def get_unknown(urls, path, size=None):
     """Fetch into `path` a file without a digest."""
-    return fetch(urls, path, QUICK, progress=False, size=size)
+    return fetch(Part(path, urls, QUICK, size), progress=False)
 
 
 def nothing_left(folder):
     """Return True when neither a finished file nor part of a wrong one is in `folder`."""
-    return not any(path.suffix != ".json" for path in folder.iterdir())
+    return not any(path.suffix != ".json" for path in folder.glob("[!.]*"))
 
 
 OVERCOME = {
@@ -73,7 +73,7 @@ def test_a_fault_that_passes_is_overcome(tmp_path, faults):
     with Server(CONTENT, faults) as server:
         path = get([server.url], tmp_path / "a.tar")
     assert path.read_bytes() == CONTENT
-    assert [p.name for p in tmp_path.iterdir()] == ["a.tar"]
+    assert {p.name for p in tmp_path.glob("[!.]*")} == {"a.tar", "a.tar.json"}
 
 
 REFUSED = {
@@ -204,7 +204,7 @@ def test_a_wrong_file_in_pieces_is_fetched_twice_and_no_more(tmp_path):
 
 def test_a_damaged_part_is_thrown_away_and_fetched_again(tmp_path):
     (tmp_path / "a.tar.part").write_bytes(bytes(400_000))
-    (tmp_path / "a.tar.part.json").write_text("{half a no")
+    (tmp_path / "a.tar.json").write_text("{half a no")
     with Server(CONTENT) as server:
         assert get([server.url], tmp_path / "a.tar").read_bytes() == CONTENT
         assert len(server.requests) == 2
@@ -242,7 +242,7 @@ def test_the_disk_is_checked_before_the_first_byte(tmp_path):
 def test_the_bar_tells_bytes_rate_and_time_left(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(download, "tqdm", lambda **kw: _plain_bar(**{**kw, "delay": 0}))
     with Server(CONTENT) as server:
-        fetch([server.url], tmp_path / "a.tar", QUICK, size=len(CONTENT))
+        fetch(Part(tmp_path / "a.tar", [server.url], QUICK, len(CONTENT)))
     shown = capsys.readouterr().err
     assert "a.tar" in shown
     assert "1.00M/1.00M" in shown
