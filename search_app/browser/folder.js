@@ -1,15 +1,21 @@
-// Your own folder: load it, watch it, stop it, see what was skipped, remove it again.
+// Your folder: load it as a data set of its own, watch it, stop it, search in it, remove it again.
 
-/** Return the tab for the visitor's own pictures. */
+const STEPS = { waiting: "Waiting for its turn", reading: "Reading", embedding: "Embedding", writing: "Writing to the index" };
+
+/** Return the tab for folders of pictures. */
 function folderTab(app) {
-  const note = h("p", { class: "ris-hint" }, "Load a folder to add its pictures to the index while you go on searching. Nothing is copied; removing the folder later leaves its files and the data set untouched.");
+  const note = h("p", { class: "ris-hint ris-measure" }, "Load a folder, and it becomes a data set of its own that you, and everybody who uses this page, can search in. Nothing is copied. Loading it again takes over what has changed in it.");
   const progress = h("div", { class: "ris-progress" });
   const folders = h("div", { class: "ris-folders" });
   const ledger = h("div", { class: "ris-ledger" });
+  let listed = "";
   app.on("folder", (state) => {
     progress.replaceChildren(...progressView(app, state));
-    folders.replaceChildren(...folderList(app, state));
     ledger.replaceChildren(...ledgerTable(state));
+    const rows = JSON.stringify(state.folders);
+    if (rows === listed) return; // progress must not take away a question that waits for an answer
+    listed = rows;
+    folders.replaceChildren(...folderList(app, state.folders || []));
   });
   return h("section", { class: "ris-folder" }, h("h2", {}, "Search your own pictures"), note, folderForm(app), progress, folders, ledger);
 }
@@ -26,46 +32,65 @@ function folderForm(app) {
     event.preventDefault();
     if (input.value.trim()) app.send({ do: "load", text: input.value });
   } }, input, completions, h("button", { type: "submit", class: "ris-button ris-primary" }, "Load"));
-  return h("div", { class: "ris-field ris-narrow" }, h("label", { for: id }, "Folder"), form);
+  return h("div", { class: "ris-field ris-narrow" }, h("label", { for: id }, "Folder on the computer that runs the search"), form);
 }
 
 /** Return how far loading is, or how it ended. */
 function progressView(app, state) {
   if (state.state === "error") return [h("p", { class: "ris-error", role: "alert" }, state.error)];
-  if (state.state === "loading") {
-    const rate = state.seconds > 0.5 ? state.done / state.seconds : 0; // too early to tell at first
-    const left = rate ? `  ·  ${Math.round((state.total - state.done) / rate)} s left` : "";
-    return [h("progress", { max: state.total, value: state.done, "aria-label": "Loading the folder" }),
-      h("div", { class: "ris-split" }, h("span", { class: "ris-hint" }, `${count(state.done)} of ${count(state.total)}  ·  ${rate.toFixed(1)} pictures/s${left}`),
-        button("Stop", () => app.send({ do: "stop" }), "ris-small"))];
-  }
-  const added = state.added ? `${plural(state.added, "picture")} added` : "nothing new to add";
-  const ends = { done: `Done: ${added}.`, stopped: `Stopped: ${added}.`, removed: "Removed from the index." };
-  return ends[state.state] ? [h("p", { class: "ris-good", role: "status" }, ends[state.state])] : [];
+  if (state.state === "loading") return loadingView(app, state);
+  const text = { done: `Done: ${changes(state)}.`, stopped: `Stopped: ${changes(state)}.`, removed: "Removed from the index." }[state.state];
+  if (!text) return [];
+  const search = state.collection ? button("Search in it", () => app.searchIn(state.collection), "ris-small") : null;
+  return [h("div", { class: "ris-actions" }, h("p", { class: "ris-good", role: "status" }, text), search)];
 }
 
-/** Return the folders in the index, each with its count and a button that removes it. */
-function folderList(app, state) {
-  const folders = state.folders || [];
-  const loading = state.state === "loading";
+/** Return the bar, the pace and the time left of the step that is under way, and Stop. */
+function loadingView(app, state) {
+  const rate = state.seconds > 0.5 ? state.done / state.seconds : 0; // too early to tell at first
+  const left = rate ? [`${rate.toFixed(1)} pictures/s`, `${timeText((state.total - state.done) / rate)} left`] : [];
+  const text = [STEPS[state.step] || "Loading", state.total ? `${count(state.done)} of ${count(state.total)}` : "", ...left];
+  const known = state.total ? { max: state.total, value: state.done } : {};
+  return [h("progress", { ...known, "aria-label": `Loading ${state.folder}` }),
+    h("div", { class: "ris-split" }, h("span", { class: "ris-hint" }, text.filter(Boolean).join("  ·  ")),
+      button("Stop", () => app.send({ do: "stop" }), "ris-small"))];
+}
+
+/** Return what loading changed in the index, as words. */
+function changes(state) {
+  const removed = state.deleted ? `, ${count(state.deleted)} removed` : "";
+  const kept = state.unchanged ? `, ${count(state.unchanged)} unchanged` : "";
+  return state.added || removed ? `${plural(state.added || 0, "picture")} added${removed}${kept}` : "nothing new to add";
+}
+
+/** Return the folders in the index, each with its count, a way to search in it and one to remove it. */
+function folderList(app, folders) {
   if (!folders.length) return [];
-  const row = ([path, size]) => h("li", { class: "ris-split" },
-    h("span", { class: "ris-name" }, h("strong", { title: path }, path.split(/[\\/]/).pop()), h("span", {}, `${plural(size, "picture")}  ·  ${path}`)),
-    loading ? null : button("Remove this folder", () => app.send({ do: "unload", folder: path }), "ris-small"));
-  return [h("ul", {}, folders.map(row)), loading ? "" : removeAll(app)];
+  const mine = folders.filter((folder) => folder[3]);
+  const all = mine.length < 2 ? "" : asking(app, "Remove all my folders", "Remove all the folders that you loaded from the index? The files stay untouched.", {});
+  return [h("h3", {}, "Folders in the index"), h("ul", {}, folders.map((folder) => folderRow(app, folder))), all];
 }
 
-/** Return the button that removes every folder, after asking; the keyboard's focus follows. */
-function removeAll(app) {
+/** Return one folder's row. */
+function folderRow(app, [path, size, name, mine]) {
+  const short = path.split(/[\\/]/).pop();
+  const question = mine ? `Remove “${short}” from the index? Its files stay untouched.`
+    : `Remove “${short}” from the index for everybody? Somebody else loaded it. Its files stay untouched.`;
+  const about = h("span", { class: "ris-name" }, h("strong", { title: path }, short), h("span", {}, `${plural(size, "picture")}  ·  ${path}`));
+  const search = button("Search in it", () => app.searchIn(name), "ris-small", { "aria-label": `Search in ${short}` });
+  return h("li", {}, about, asking(app, "Remove", question, { folder: name }, short, search));
+}
+
+/** Return a button that sends "unload" after asking; the keyboard's focus follows. */
+function asking(app, text, question, message, subject = "", other = null) {
   const change = (parts, focused) => {
-    row.replaceChildren(...parts);
+    row.replaceChildren(...parts.filter(Boolean));
     focused.focus();
   };
-  const ask = button("Remove all my folders", () => change(sure, keep), "ris-small");
-  const keep = button("Keep them", () => change([ask], ask), "ris-small");
-  const sure = [h("span", { class: "ris-ask", role: "alert" }, "Remove all your folders from the index? The data set and your files stay untouched."),
-    button("Yes, remove them", () => app.send({ do: "unload" }), "ris-small ris-danger"), keep];
-  const row = h("div", { class: "ris-actions" }, ask);
+  const ask = button(text, () => change([h("span", { class: "ris-ask", role: "alert" }, question), sure, keep], keep), "ris-small", subject ? { "aria-label": `${text} ${subject}` } : {});
+  const keep = button("Keep", () => change([other, ask], ask), "ris-small");
+  const sure = button("Yes, remove", () => app.send({ do: "unload", ...message }), "ris-small ris-danger");
+  const row = h("div", { class: "ris-actions" }, other, ask);
   return row;
 }
 

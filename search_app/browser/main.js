@@ -1,5 +1,7 @@
 // The page: three tabs over one model; `app` is what the parts share.
 
+const ONE_COLUMN_PX = 700; // the same as in app.css
+
 /** Return the parts' common tools over anywidget's `model`. */
 function shared(model) {
   const listeners = {};
@@ -8,14 +10,18 @@ function shared(model) {
     action(model.get(name));
   };
   const changed = (name) => () => (listeners[name] || []).forEach((action) => action(model.get(name)));
-  const watched = ["facts", "query", "results", "status", "samples", "large", "why", "folder", "completions", "groups"];
+  const watched = ["facts", "options", "query", "results", "status", "samples", "large", "why", "folder", "completions", "groups"];
   const handlers = watched.map((name) => [`change:${name}`, changed(name)]);
   handlers.forEach(([event, handler]) => model.on(event, handler));
   const connection = connect(model);
+  const { heard, ...controls } = settings(model, on, connection.send);
+  handlers.push(["msg:custom", heard]);
+  model.on("msg:custom", heard);
   return {
     on,
     get: (name) => model.get(name),
     send: connection.send,
+    ...controls,
     notice: connection.notice,
     say: (status) => (listeners.status || []).forEach((action) => action(status)),
     leave: () => {
@@ -48,28 +54,52 @@ function tabs(entries) {
     buttons[next].focus();
   } }, buttons);
   show(0);
+  list.show = show;
   return list;
+}
+
+/** Put the settings after the results where all is one column, as on a phone, else before them.
+ *
+ * They are moved, not just shown elsewhere, so that the Tab key and screen readers agree with the
+ * eye; whichever of the two holds the keyboard's focus stays where it is.
+ */
+function arrange(search, settings, results) {
+  const observer = new ResizeObserver(([{ contentRect }]) => {
+    if (!contentRect.width) return; // another tab is shown
+    const [first, last] = contentRect.width <= ONE_COLUMN_PX ? [results, settings] : [settings, results];
+    if (first.nextElementSibling === last) return;
+    if (last.contains(document.activeElement)) last.before(first);
+    else first.after(last);
+  });
+  observer.observe(search);
+  return observer;
 }
 
 /** Draw the page into `el`; anywidget calls this. */
 function render({ model, el }) {
   const app = shared(model);
   const dialog = dialogs(app);
-  const search = h("div", { class: "ris-search" }, h("div", { class: "ris-side" }, queryPanel(app), controlsPanel(app)), resultsPanel(app));
+  const [settings, results] = [controlsPanel(app), resultsPanel(app)];
+  const search = h("div", { class: "ris-search" }, queryPanel(app), settings, results);
+  const arranging = arrange(search, settings, results);
   const panels = [["Search", search], ["Your folder", folderTab(app)], ["Near-duplicates", groupsTab(app)]];
   const bar = h("div", { class: "ris-bar", role: "status", "aria-live": "polite" });
   app.on("status", (status) => {
     bar.classList.toggle("ris-on", Boolean(status.busy));
     bar.textContent = status.busy || "";
   });
-  const total = h("span", { class: "ris-total" });
-  app.on("facts", (facts) => (total.textContent = plural(facts.count, "picture") + " in the index"));
+  const row = tabs(panels);
+  app.searchIn = (engine) => {
+    app.choose({ engine, labels: [] }); // each data set has classes of its own
+    row.show(0);
+  };
   // JupyterLab's one-letter commands must not fire while somebody types here.
   const page = h("div", { class: "ris", "data-lm-suppress-shortcuts": "true" }, bar,
-    h("header", { class: "ris-split" }, tabs(panels), total), app.notice, panels.map(([, panel]) => panel), dialog);
+    h("header", { class: "ris-split" }, row, dataSetChoice(app)), app.notice, panels.map(([, panel]) => panel), dialog);
   el.append(page);
   return () => {
     app.leave();
+    arranging.disconnect();
     release(page);
   };
 }
