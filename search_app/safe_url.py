@@ -11,7 +11,8 @@ import socket
 import ssl
 import threading
 import time
-from urllib.parse import urljoin, urlsplit
+from contextlib import suppress
+from urllib.parse import quote, urljoin, urlsplit
 
 from helpers.errors import PlainError
 
@@ -19,7 +20,13 @@ MAX_BYTES = 20_000_000
 MAX_SECONDS = 10
 MAX_REDIRECTS = 3
 PORTS = {"http": 80, "https": 443}
-NAT64 = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address inside an IPv6 one
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # all that is routed; no IPv4 inside IPv6, …
+SPECIAL = (  # … but for these, which Python's `is_global` lets through in part; the last is Azure's
+    "2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20 192.0.0.0/24 192.31.196.0/24 "
+    "192.52.193.0/24 192.88.99.0/24 192.175.48.0/24 168.63.129.16/32"
+)
+SPECIAL = [ipaddress.ip_network(text) for text in SPECIAL.split()]
+URL_SAFE = "%/:=&?~#+!$,;'@()*[]"  # what percent-encoding leaves alone
 
 
 class UrlError(PlainError, ValueError):
@@ -27,11 +34,15 @@ class UrlError(PlainError, ValueError):
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Return False for loopback, private, link-local, multicast and wrapped IPv4 addresses."""
-    wrapped = any(
-        getattr(address, form, None) for form in ("ipv4_mapped", "sixtofour", "teredo")
-    ) or (address.version == 6 and address in NAT64)
-    return address.is_global and not address.is_multicast and not wrapped
+    """Return whether `address` is on the public internet, and no IPv4 address wrapped in IPv6.
+
+    What isn't: loopback, private, link-local, site-local, multicast, translated and tunnelled
+    addresses, and those kept for documentation and protocols.
+    """
+    if address.version == 6 and address not in GLOBAL_UNICAST:
+        return False
+    special = any(address in network for network in SPECIAL if network.version == address.version)
+    return address.is_global and not address.is_multicast and not special
 
 
 def fetch(url: str, max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS, may_reach=is_public) -> bytes:
@@ -52,7 +63,7 @@ def fetch(url: str, max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS, may_reach=is_p
             return body
         if status not in (301, 302, 303, 307, 308) or not location:
             raise UrlError(f"The server answered {status}. Check the address in a browser tab.")
-        url = urljoin(url, location)
+        url = urljoin(url, _utf8(location))
     raise UrlError("The address redirects too often. Enter the picture's own address.")
 
 
@@ -94,12 +105,21 @@ def _parts(url):
     try:
         parts = urlsplit(url.strip())
         port = parts.port or PORTS.get(parts.scheme)
-    except ValueError as error:
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = quote(target, safe=URL_SAFE)
+    except ValueError as error:  # UnicodeError, from a name that can't be one, is a ValueError, too
         raise UrlError("The address isn't valid. Check its spelling.") from error
-    if parts.scheme not in PORTS or not parts.hostname or parts.username:
+    if parts.scheme not in PORTS or not host or parts.username:
         raise UrlError("Only plain http and https addresses work. Upload the file instead.")
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return parts.scheme, parts.hostname, port, target.replace(" ", "%20")
+    return parts.scheme, host, port, target
+
+
+def _utf8(header):
+    """Return a header as the UTF-8 that servers mean; http.client reads it as Latin-1."""
+    with suppress(UnicodeError):
+        return header.encode("latin-1").decode("utf-8")
+    return header
 
 
 def _connect(scheme, host, port, deadline, may_reach):
