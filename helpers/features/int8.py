@@ -31,8 +31,9 @@ class Int8Network:
     activations fit its core's cache. A single picture is shared by all cores instead.
     """
 
-    def __init__(self, file, size):
-        cores, self.batch = os.cpu_count(), batch_size(size, "int8")
+    def __init__(self, file, size, calibration):
+        self.calibration, self.batch = calibration, batch_size(size, "int8")
+        cores = os.cpu_count()
         self.threads = ThreadPoolExecutor(cores, "int8")
         self.single_core, self.all_cores = SimpleQueue(), SimpleQueue()
         for _ in range(cores):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from helpers import settings as _settings
-from helpers.dataset.pictures import Ledger, Picture, PictureSource, Skipped
+from helpers.dataset.pictures import Ledger, Picture, PictureSource, Skipped, Watch
 from helpers.errors import PlainError
 from helpers.features import int8, runtime, weights
 from helpers.features.networks import FloatNetwork
@@ -24,6 +24,7 @@ from helpers.features.pooling import POOLINGS, l2_normalise
 from helpers.features.prefetch import load_pixels, prefetch
 from helpers.features.preprocess import load_square
 from helpers.features.runtime import FeaturesError
+from helpers.features.turns import Turns
 from helpers.features.vector_store import Store, open_for_writing, read_manifest
 from helpers.settings import Settings
 
@@ -52,6 +53,8 @@ class VGG16:
     "auto", which follows BOOTCAMP_PRECISION or else chooses for this processor and the number of
     `pictures`, and says so; `size` is the side in pixels that a picture is squashed to. For int8,
     the network is calibrated on 64 of `pictures`, or else by the first `extract`.
+    Any number of threads may use it, and copies of it, at once: they take turns at the network,
+    and queries (`embed`, `embed_many`, `maps`) go before the batches of an extraction.
     Raises FeaturesError for anything else, and WeightsError without weights.
     """
 
@@ -75,11 +78,13 @@ class VGG16:
         self.precision, why = runtime.choose(wanted, len(pictures or ()) or 1)
         if precision == "auto":
             print(why)
-        self.network = self.calibration = None
+        self.network, self.turns = None, Turns()
         if self.precision != "int8":
-            self._warm_up(lambda: FloatNetwork(size, self.precision, self.settings), progress)
+            self.network = self._warmed_up(
+                lambda: FloatNetwork(size, self.precision, self.settings), progress
+            )
         elif pictures:
-            self._calibrate(pictures, None, progress)
+            self.network = self._calibrated(pictures, None, progress)
 
     @property
     def name(self) -> str:
@@ -87,95 +92,130 @@ class VGG16:
         short = f"vgg16-conv5-{self.pooling}-{self.size}"
         return short if self.precision == "float32" else f"{short}-{self.precision}"
 
+    @property
+    def calibration(self) -> str | None:
+        """Which pictures the int8 network was calibrated on, as a digest; None for the others."""
+        return self.network and self.network.calibration
+
     def embed(self, source: PictureSource) -> NDArray[np.float32]:
         """Return the embedding of one picture, (512,) float32, unit norm.
 
-        Raises PictureError when it can't be read.
+        Raises PictureError when it can't be read, FeaturesError for int8 before its calibration.
         """
-        return self.pool(self.maps(source)[None])[0]
+        return self.embed_many([source])[0]
+
+    def embed_many(self, sources: Sequence[PictureSource]) -> NDArray[np.float32]:
+        """Return the embeddings of several pictures, (n, 512) float32, unit norm, made together.
+
+        Raises PictureError when one of them can't be read, FeaturesError like `embed`.
+        """
+        if not sources:
+            return np.empty((0, self.dim), np.float32)
+        return self.pool(self._activations(sources))
 
     def maps(self, source: PictureSource) -> NDArray[np.float32]:
         """Return the last convolution's activations, (size/16, size/16, 512) float32, >= 0.
 
-        Raises PictureError when the picture can't be read, FeaturesError for int8 without ranges.
+        Raises PictureError and FeaturesError like `embed`.
         """
-        if self.network is None:
+        return self._activations([source])[0]
+
+    def _activations(self, sources):
+        """Return the activations of `sources`, before any batch of an extraction that waits."""
+        network = self.network
+        if network is None:
             raise FeaturesError(
                 "The int8 network isn't calibrated yet. Give it some pictures, "
                 "VGG16(precision='int8', pictures=data.pictures), or call extract first."
             )
-        return self.network(load_square(source, self.size)[None])[0]
+        pixels = np.stack([load_square(source, self.size) for source in sources])
+        found = []
+        for start in range(0, len(pixels), network.batch):
+            with self.turns.query():
+                found.append(network(pixels[start : start + network.batch]))
+        return np.concatenate(found)
 
     def pool(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (n, 512) float32 of unit norm from activations (n, h, w, 512)."""
         return l2_normalise(POOLINGS[self.pooling](maps))
 
     def extract(
-        self, pictures: Sequence[Picture], dataset_name: str, progress: bool = True
+        self,
+        pictures: Sequence[Picture],
+        dataset_name: str,
+        progress: bool = True,
+        watch: Watch | None = None,
     ) -> Vectors:
         """Return the Vectors of `pictures`, in their order; only what isn't on disk is computed.
 
         A picture that can't be read goes to the ledger. Interrupting raises ExtractionInterrupted
-        and keeps what was done; the next call continues from there. Memory doesn't grow with the
-        number of pictures. Raises StoreError while another program extracts the same vectors.
+        and keeps what was done, as does whatever is raised by `watch`, which is told (done, total)
+        before every batch; the next call continues from there. Memory doesn't grow with the number
+        of pictures. Raises StoreError while another program extracts the same vectors.
         """
         folder = vectors_folder(dataset_name, self.name, self.settings)
+        network = self.network
         if self.precision == "int8":
-            self._calibrate(pictures, read_manifest(folder).get("calibration"), progress)
-        provenance = {**_provenance(self.name), "calibration": self.calibration}
+            stored = read_manifest(folder).get("calibration")
+            network = self.network = self._calibrated(pictures, stored, progress)
+        provenance = {**_provenance(self.name), "calibration": network.calibration}
         with open_for_writing(folder, provenance) as store:
-            ledger = self._embed_missing(pictures, store, progress)
+            ledger = self._embed_missing(network, pictures, store, progress, watch)
             ids = [picture.id for picture in pictures if picture.id in store.row_of]
             store.compact(ids, [(entry.path, entry.reason) for entry in ledger.entries])
             return Vectors(ids, store.vectors(ids), self.name, ledger)
 
-    def _calibrate(self, pictures, stored, progress):
-        """Load the int8 network of the calibration `stored`, or learn one from 64 of `pictures`.
+    def _calibrated(self, pictures, stored, progress):
+        """Return the int8 network of the calibration `stored`, or else of 64 of `pictures`.
 
         Vectors on disk were made with the stored one; only where it's gone is there a choice.
         """
         path = int8.model_path(stored, self.settings)
         if not (stored and path.exists()):
             if self.network:
-                return
+                return self.network
             loaded = [load_pixels(one, self.size) for one in int8.calibration_sample(pictures)]
             pixels = [array for _, fingerprint, array in loaded if fingerprint]
             stored, path = int8.quantised_model(pixels, self.size, self.settings, progress)
-        if stored != self.calibration:
-            self._warm_up(lambda: int8.Int8Network(path, self.size), progress)
-            self.calibration = stored
+        if stored == self.calibration:
+            return self.network
+        return self._warmed_up(lambda: int8.Int8Network(path, self.size, stored), progress)
 
-    def _warm_up(self, make, progress):
-        """Make the network and run one picture and one batch through it, visibly."""
+    def _warmed_up(self, make, progress):
+        """Return the network that `make` makes after one picture and one batch, visibly."""
         with tqdm(total=3, desc=f"warming up {self.name}", disable=not progress) as bar:
-            self.network = make()
+            network = make()
             bar.update()
-            for count in (1, self.network.batch):
-                self.network(np.zeros((count, self.size, self.size, 3), np.uint8))
+            for count in (1, network.batch):
+                network(np.zeros((count, self.size, self.size, 3), np.uint8))
                 bar.update()
+        return network
 
-    def _embed_missing(self, pictures, store, progress):
+    def _embed_missing(self, network, pictures, store, progress, watch):
         """Embed what the store doesn't have yet, batch by batch; return the ledger of failures."""
         todo, ledger = [picture for picture in pictures if not store.done(picture)], Ledger()
-        total, already = len(pictures), len(pictures) - len(todo)
-        if progress and already:
-            print(f"{self.name}: {already:,} of {total:,} were already done.")
-        bar = tqdm(total=total, initial=already, desc=self.name, disable=not progress)
-        batches = prefetch(lambda one: load_pixels(one, self.size), todo, self.network.batch)
+        total, done = len(pictures), len(pictures) - len(todo)
+        if progress and done:
+            print(f"{self.name}: {done:,} of {total:,} were already done.")
+        bar = tqdm(total=total, initial=done, desc=self.name, disable=not progress)
+        batches = prefetch(lambda one: load_pixels(one, self.size), todo, network.batch)
         with bar, closing(batches):
             try:
                 for loaded in batches:
-                    self._embed_batch(loaded, store, ledger)
+                    if watch:
+                        watch(done, total)
+                    self._embed_batch(network, loaded, store, ledger)
+                    done += len(loaded)
                     bar.update(len(loaded))
             except KeyboardInterrupt:
-                done = sum(picture.id in store.row_of for picture in pictures)
+                kept = sum(picture.id in store.row_of for picture in pictures)
                 raise ExtractionInterrupted(
-                    f"Stopped with {done:,} of {total:,} pictures done; they are kept. "
+                    f"Stopped with {kept:,} of {total:,} pictures done; they are kept. "
                     "Run it again to continue from there."
                 ) from None
         return ledger
 
-    def _embed_batch(self, loaded, store, ledger):
+    def _embed_batch(self, network, loaded, store, ledger):
         """Embed a batch of what `load_pixels` returned into the store; note what is unreadable."""
         for picture, fingerprint, reason in loaded:
             if not fingerprint:
@@ -183,7 +223,10 @@ class VGG16:
         good = [(fingerprint, pixels) for _, fingerprint, pixels in loaded if fingerprint]
         if good:
             fingerprints, pixels = zip(*good, strict=True)
-            store.append(fingerprints, self.pool(self.network(np.stack(pixels))))
+            pixels = np.stack(pixels)
+            with self.turns.batch():
+                maps = network(pixels)
+            store.append(fingerprints, self.pool(maps))
 
 
 def load_vectors(

@@ -86,9 +86,9 @@ def test_the_setting_overrules_the_choice():
 
 def test_the_batch_fits_the_memory():
     assert batch_size(224, "float32", available=64e9) == 8
-    assert batch_size(224, "bfloat16", available=64e9) == 16
-    assert batch_size(224, "float32", available=1e9) == 4
-    assert batch_size(448, "float32", available=4e9) == 4
+    assert batch_size(224, "bfloat16", available=64e9) == 8
+    assert batch_size(224, "float32", available=1e9) == 6
+    assert batch_size(448, "float32", available=4e9) == 6
     assert batch_size(224, "float32", available=0) == 1
 
 
