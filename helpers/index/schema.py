@@ -75,8 +75,8 @@ def check_vectors(values: ArrayLike, dim: int) -> NDArray[np.float32]:
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1) | ~values.any(axis=1))
     if len(bad):
         raise RowError(
-            f"{len(bad)} of {len(values)} vectors can't be used: row {bad[0]} is all zero, or holds "
-            "NaN or infinity. Embed its picture again (notebook 02)."
+            f"{len(bad)} of {len(values)} vectors can't be used: row {bad[0]} is all zero, or "
+            "holds NaN or infinity. Embed its picture again (notebook 02)."
         )
     return values
 

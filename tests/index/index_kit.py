@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from helpers.dataset.pictures import Picture
-from helpers.index import Index, collection_name, milvus_lite
+from helpers.index import Index, collection_name, connection, milvus_lite
 from helpers.settings import ROOT
 
 PAIR = ("sample", "vgg16-conv5-max-224")
@@ -71,6 +72,17 @@ def filled(here):
         yield index, here
 
 
+@pytest.fixture
+def there(here, server):
+    """Settings of the real server; its collections are dropped afterwards."""
+    settings = replace(here, milvus_uri=server.uri, milvus_token=server.token)
+    yield settings
+    client = connection.connect(server.uri, server.token)
+    for name in client.list_collections():
+        client.drop_collection(name)
+    client.close()
+
+
 CHILD = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started it all
@@ -78,15 +90,16 @@ sys.path[:0] = ["tests", "tests/index"]
 from index_kit import *
 from helpers import settings
 from helpers.index import collection
-here = settings.from_environment({"MILVUS_URI": sys.argv[1]})
+here = settings.from_environment({"MILVUS_URI": sys.argv[1], "MILVUS_TOKEN": sys.argv[2]})
 """
 
 
-def child(code, here, **environment):
+def child(code, here, *arguments, **environment):
     """Start another Python that opens the same database, and return it."""
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD + code, here.milvus_uri],
+        [sys.executable, "-c", CHILD + code, here.milvus_uri, here.milvus_token, *arguments],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -139,6 +139,7 @@ def ours_are_listed_and_can_be_dropped(settings):
     connection.close(client, settings.milvus_uri)
 
 
+@pytest.mark.filterwarnings("ignore:Milvus still holds")
 def test_ours_are_listed_and_can_be_dropped(here):
     ours_are_listed_and_can_be_dropped(here)
 

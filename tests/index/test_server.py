@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from index_kit import PAIR, STRANGE, clustered, ids, nearest, some_pictures
-from milvus_server import TOKEN, Server, free_port, running_server  # noqa: F401
+from milvus_server import TOKEN, Server, free_port
 from test_ids import each_id_means_its_own_row, thousands_of_random_ids_come_back_and_go
 
 from helpers.dataset.pictures import Picture
@@ -28,17 +28,6 @@ FILTERS = [
     LabelFilter(any=("car", "dog"), none=("bus", "person")),
     LabelFilter(any="zeppelin"),
 ]
-
-
-@pytest.fixture
-def there(here, server):
-    """Settings of the real server; its collections are dropped afterwards."""
-    settings = replace(here, milvus_uri=server.uri, milvus_token=server.token)
-    yield settings
-    client = connection.connect(server.uri, server.token)
-    for name in client.list_collections():
-        client.drop_collection(name)
-    client.close()
 
 
 def both(here, there, index_type):
