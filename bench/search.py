@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from helpers import settings  # noqa: E402
 from helpers.dataset.pictures import Picture  # noqa: E402
-from helpers.index import Index, LabelFilter  # noqa: E402
+from helpers.index import Index, LabelFilter, filters, index_types  # noqa: E402
 from helpers.index.schema import rows_by_id  # noqa: E402
 from helpers.search.metrics import recall_at_k  # noqa: E402
 
@@ -182,6 +182,8 @@ def against_milvus(name, task, here, index_types, pid="self"):
         load = timed(lambda: index.sync(task.pictures, task.values, progress=False))[1]
         for index_type in index_types:
             build = timed(lambda index_type=index_type: index.rebuild(index_type))[1]
+            if (index.is_lite, index_type) == (True, "EXACT"):
+                lines.append(bare_call(f"{name}, bare call", task, index))
             line = against_index(f"{name}, {index_type}", task, index)
             size = index.describe()["bytes"]
             line |= {"build": build, "megabytes": size and size / 1e6, "memory": memory(pid)}
@@ -203,6 +205,52 @@ def against_index(system, task, index):
     return measure(system, task, lambda query: ids(index.search(query, K)),
                    lambda queries: index.search_many(queries, K),
                    lambda query: ids(index.search(query, K, label_filter)))  # fmt: skip
+
+
+def bare_call(system, task, index):
+    """Measure pymilvus alone on the index as it is, and by turns with ours: how much do we add?
+
+    `added` is the median over all queries of our time divided by that of the bare call just before
+    or after it, without and with a filter.
+    """
+    description = index.client.describe_index(index.name, "vector")
+    options = {
+        "limit": K,
+        "search_params": {"params": index_types.search_parameters(description, K)},
+    }
+    label_filter = LabelFilter(any=MARK)
+
+    def bare(queries, condition=""):
+        return index.client.search(index.name, queries, filter=condition, **options)
+
+    def one(query, condition=""):
+        return ids_of(bare(query[None], condition)[0])
+
+    condition = filters.expression(label_filter)
+    line = measure(system, task, one, bare, lambda query: one(query, condition))
+    ours = [
+        lambda query: index.search(query, K),
+        lambda query: index.search(query, K, label_filter),
+    ]
+    theirs = [one, lambda query: one(query, condition)]
+    added = [ratio(task.queries, *pair) for pair in zip(ours, theirs, strict=True)]
+    return line | {"added": dict(zip(("plain", "filtered"), added, strict=True))}
+
+
+def ratio(queries, ours, bare):
+    """Return how many times as long as `bare` our search takes, called by turns."""
+    ratios = []
+    for number, query in enumerate(queries):
+        pair = [("ours", ours), ("bare", bare)]
+        seconds = {name: timed(lambda call=call, query=query: call(query))[1]
+                   for name, call in (pair if number % 2 else reversed(pair))}  # fmt: skip
+        ratios.append(seconds["ours"] / seconds["bare"])
+    return float(np.median(ratios))
+
+
+def ids_of(found):
+    """Return the ids of pymilvus' hits."""
+    return [hit["id"] for hit in found]
 
 
 def ids(hits):
@@ -271,6 +319,10 @@ def main():
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(result, indent=1) + "\n")
     print(table(lines))
+    for line in lines:
+        if added := line.get("added"):
+            print(f"ours beside {line['system']}: " + ", ".join(
+                f"{name} × {factor:.2f}" for name, factor in added.items()))  # fmt: skip
     if whole:
         print(f"picture bytes to hits: p50 {whole['p50']:.0f} ms, p99 {whole['p99']:.0f} ms")
 
