@@ -23,6 +23,7 @@ from PIL import Image
 from helpers.dataset import voc
 from helpers.dataset.pictures import remembered_sizes
 from helpers.fetch import archive, stream
+from helpers.fetch.download import Part
 from helpers.settings import ROOT, from_environment
 
 SUBSET = ROOT.parent / "shared" / "voc" / "voc2012-subset.tar"
@@ -64,7 +65,7 @@ def reading(source, place):
 
 
 def streaming(source, place):
-    """Stream the first N over HTTP: how much of the archive do they cost?"""
+    """Stream the first N over HTTP, each time from nothing: how much of it do they cost?"""
     handler = functools.partial(Quiet, directory=str(source.parent))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -72,11 +73,13 @@ def streaming(source, place):
     rows = []
     for count in (60, 200, 600):
         start = time.perf_counter()
-        done = stream.first(count, [url], place / f"first-{count}", SETTINGS, progress=False)
-        seconds, share = time.perf_counter() - start, done["taken"] / done["total"]
-        rows.append(row(f"bytes for the first {count}", done["taken"] / 1e6, "MB"))
-        rows.append(row(f"  of the archive's {done['total'] / 1e6:.1f} MB", 100 * share, "%"))
-        rows.append(row("  streamed", done["taken"] / 1e6 / seconds, "MB/s"))
+        part = Part(place / f"{count}.tar", [url], SETTINGS)
+        done = stream.first(count, part, progress=False)
+        archive.unpack(done.archive, place / f"first-{count}", False, done.paths)
+        seconds, share = time.perf_counter() - start, done.end / part.total
+        rows.append(row(f"bytes for the first {count}", done.end / 1e6, "MB"))
+        rows.append(row(f"  of the archive's {part.total / 1e6:.1f} MB", 100 * share, "%"))
+        rows.append(row("  streamed and unpacked", done.end / 1e6 / seconds, "MB/s"))
     server.shutdown()
     return rows
 
@@ -96,10 +99,11 @@ def memory(source, place):
 
 
 def peak(path, folder):
-    """Print this process's peak memory in MB after it streamed 200 pictures out of `path`."""
+    """Print this process's peak memory in MB after it found and unpacked 200 pictures of `path`."""
     import resource  # not on Windows
 
-    stream.first(200, [Path(path)], Path(folder), SETTINGS, progress=False)
+    done = stream.find(200, Path(path))
+    archive.unpack(done.archive, Path(folder), False, done.paths)
     unit = 1 if sys.platform == "darwin" else 1024
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 

@@ -13,7 +13,7 @@ from helpers.features import weights
 def real(settings):
     """Return `settings` once the real weights are there; skip loudly if they can't be obtained."""
     try:
-        weights.fetch(settings)
+        weights.load(settings)
     except weights.WeightsError as error:
         require(False, f"VGG16's weights. {error}")
     return settings

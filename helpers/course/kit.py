@@ -8,7 +8,6 @@ was never finished. With `BOOTCAMP_KIT=FOLDER` everything comes from there.
 import argparse
 import hashlib
 import platform
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -20,7 +19,7 @@ from tqdm.auto import tqdm
 from helpers.dataset import voc, voc2012
 from helpers.features import weights
 from helpers.fetch.download import DownloadError, megabytes, need_space
-from helpers.files import atomic_write, tree_size
+from helpers.files import atomic_write, file_lock, tree_size
 from helpers.settings import ROOT, Settings, from_environment
 
 WHEELS_BYTES = 1_200 << 20
@@ -38,8 +37,8 @@ def build(
     (out / "SHA256SUMS").unlink(missing_ok=True)
     need_space(out, WHEELS_BYTES)
     what = pack_voc(out / "voc", count, settings, progress)
-    (out / "weights").mkdir(exist_ok=True)
-    shutil.copy(weights.fetch(settings), out / "weights")
+    with atomic_write(out / "weights" / weights.FILE) as file:
+        file.write(weights.load(settings))
     gather_wheels(out / "wheels")
     system, python = f"{platform.system()} {platform.machine()}", platform.python_version()
     note = Path(__file__).with_name("kit_note.txt").read_text(encoding="utf-8")
@@ -51,7 +50,9 @@ def build(
 
 def pack_voc(folder: Path, count: float, settings: Settings, progress: bool = True) -> str:
     """Write the kit's VOC archive into `folder`, and return in words what it holds."""
-    selection = voc2012.obtain(count, "for the kit", settings, progress)
+    waiting = "A notebook is fetching these pictures; waiting for it to finish."
+    with file_lock(settings.data / "datasets" / ".lock", lambda: tqdm.write(waiting)):
+        selection = voc2012.obtain(count, "for the kit", settings, progress)
     ids, root = selection.only or voc2012.ids_here(settings)[count], voc.find(selection.folder)
     with (
         atomic_write(folder / voc2012.archive_name(count, settings)) as file,

