@@ -117,6 +117,28 @@ def stall(count, seconds=3):
     return fault
 
 
+def drip(handler):
+    """Send a byte now and then, for as long as anybody listens."""
+    handler.head(200, len(handler.server.content), ETag=handler.server.etag)
+    with suppress(OSError):
+        for at in range(len(handler.server.content)):
+            handler.wfile.write(handler.server.content[at : at + 1])
+            time.sleep(0.02)
+
+
+def hold(count, event):
+    """Send `count` bytes, and the rest once `event` is set."""
+
+    def fault(handler):
+        content = handler.server.content
+        handler.head(200, len(content), ETag=handler.server.etag)
+        handler.body(content[:count])
+        event.wait(600)
+        handler.body(content[count:])
+
+    return fault
+
+
 def ignore_range(handler, cut=None):
     """Send the whole file with 200, whatever was asked."""
     content = handler.server.content

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from read_only import run_read_only
 
 from helpers.files import atomic_write, file_lock, read_json, tree_size, write_json
 
@@ -123,3 +124,17 @@ def test_tree_size_counts_files_and_folders_and_forgives_what_is_gone(tmp_path):
     assert tree_size(tmp_path) == 7
     assert tree_size(tmp_path / "a", tmp_path / "d", tmp_path / "gone") == 7
     assert tree_size() == 0
+
+
+LOCKER = """
+import sys
+from helpers.files import file_lock
+for name in ("lock", "new folder/lock"):
+    with file_lock(f"{sys.argv[1]}/{name}"):
+        print("ran")
+"""
+
+
+def test_where_nothing_can_be_written_no_lock_is_needed(tmp_path):
+    assert run_read_only(tmp_path, LOCKER) == "ran\nran\n"
+    assert not list(tmp_path.iterdir())

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.settings import ROOT, from_environment
+from helpers.errors import PlainError
+from helpers.settings import ROOT, SettingsError, from_environment
 
 
 def test_without_any_variable_everything_has_its_default():
@@ -17,6 +18,8 @@ def test_without_any_variable_everything_has_its_default():
     assert found.milvus_uri == str(ROOT / "data" / "milvus.db")
     assert found.voc_mirrors == ()
     assert found.timeout == 20
+    assert found.least_rate == 4000
+    assert found.rate_window == 60
 
 
 def test_paths_start_at_the_projects_root_and_addresses_stay(tmp_path):
@@ -37,12 +40,25 @@ def test_the_offline_flag_takes_the_usual_words(text, flag):
 
 @pytest.mark.parametrize(
     "env",
-    [{"BOOTCAMP_OFFLINE": "perhaps"}, {"BOOTCAMP_TIMEOUT": "0"}, {"BOOTCAMP_TIMEOUT": "soon"}],
+    [
+        {"BOOTCAMP_OFFLINE": "perhaps"},
+        {"BOOTCAMP_TIMEOUT": "0"},
+        {"BOOTCAMP_TIMEOUT": "soon"},
+        {"BOOTCAMP_LEAST_RATE": "inf"},
+        {"BOOTCAMP_DATA": "~nosuchuser/data"},
+        {"BOOTCAMP_KIT": "~nosuchuser"},
+        {"BOOTCAMP_ROOTS": f"{ROOT}{os.pathsep}~nosuchuser"},
+        {"KERAS_HOME": "~nosuchuser"},
+        {"MILVUS_URI": "~nosuchuser/milvus.db"},
+        {"BOOTCAMP_DATA": __file__},
+        {"BOOTCAMP_DATA": f"{__file__}/data"},
+    ],
 )
 def test_a_wrong_value_names_its_variable_and_what_to_set(env):
     name = next(iter(env))
-    with pytest.raises(ValueError, match=rf"{name} is .* Set it to"):
+    with pytest.raises(SettingsError, match=rf"{name} is .* Set it to"):
         from_environment(env)
+    assert issubclass(SettingsError, PlainError)
 
 
 def test_mirrors_are_separated_by_spaces():

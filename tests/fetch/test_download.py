@@ -5,14 +5,19 @@ import itertools
 import os
 import random
 import shutil
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 
 import pytest
 from faulty_server import (
     Server,
     change,
+    drip,
     drop,
     firewall,
+    hold,
     honest,
     ignore_if_range,
     ignore_range,
@@ -267,3 +272,134 @@ def test_the_kit_gives_a_file_only_as_it_was_packed(tmp_path):
         download.kit_file(tmp_path, "voc/a.tar", progress=False)
     with pytest.raises(download.KitError, match=r"has no voc/b\.tar"):
         download.kit_file(tmp_path, "voc/b.tar", progress=False)
+
+
+# --- verified once -----------------------------------------------------------------------------
+
+
+def test_a_file_of_the_right_size_that_nobody_verified_is_verified(tmp_path):
+    (tmp_path / "a.tar").write_bytes(OTHER)
+    with Server(CONTENT) as server:
+        path = get([server.url], tmp_path / "a.tar")
+        assert path.read_bytes() == CONTENT
+    (tmp_path / "b.tar").write_bytes(OTHER)
+    with pytest.raises(DownloadError, match="BOOTCAMP_OFFLINE=1"):
+        get([], tmp_path / "b.tar", replace(QUICK, offline=True))
+
+
+@pytest.mark.parametrize("came", ["fetched", "copied"])
+def test_what_was_verified_is_remembered_until_the_file_changes(tmp_path, came):
+    """Other bytes of the same size and time pass, so nobody has read them; a new time tells."""
+    path = tmp_path / "a.tar"
+    with Server(CONTENT) as server:
+        if came == "copied":
+            path.write_bytes(CONTENT)
+        get([server.url], path)
+    status = path.stat()
+    path.write_bytes(OTHER)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    offline = replace(QUICK, offline=True)
+    assert get([], path, offline) == path
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    with pytest.raises(DownloadError):
+        get([], path, offline)
+    path.write_bytes(CONTENT)
+    assert get([], path, offline) == path
+
+
+def test_another_digest_is_verified_anew(tmp_path):
+    (tmp_path / "a.tar").write_bytes(CONTENT)
+    get([], tmp_path / "a.tar")
+    wrong = Part(tmp_path / "a.tar", [], replace(QUICK, offline=True), None, [("md5", "0" * 32)])
+    with pytest.raises(DownloadError):
+        fetch(wrong, progress=False)
+
+
+# --- two at once, and too slow -----------------------------------------------------------------
+
+FETCH = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from helpers.fetch.download import Part, fetch
+from helpers.settings import from_environment
+part = Part(Path(sys.argv[1]), [sys.argv[2]], from_environment({}), None, [("sha1", sys.argv[3])])
+fetch(part)
+print("done", flush=True)
+"""
+
+
+def start(*arguments):
+    command = [sys.executable, "-u", "-c", FETCH, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_of_two_programs_one_fetches_and_the_other_waits_and_says_so(tmp_path):
+    go, path = threading.Event(), tmp_path / "new folder" / "a.tar"
+    with Server(CONTENT, [hold(300_000, go)]) as server:
+        one = start(path, server.url, SHA1)
+        while not server.requests:
+            assert one.poll() is None
+        two = start(path, server.url, SHA1)
+        assert "Another program is fetching a.tar" in two.stdout.readline()
+        go.set()
+        assert one.communicate()[0] == "done\n"
+        assert two.communicate()[0] == "done\n"
+        assert len(server.requests) == 1
+    assert (one.returncode, two.returncode) == (0, 0)
+    assert path.read_bytes() == CONTENT
+
+
+def test_the_one_that_waits_goes_on_when_the_other_is_killed(tmp_path):
+    go, path = threading.Event(), tmp_path / "a.tar"
+    with Server(CONTENT, [hold(300_000, go)]) as server:
+        one = start(path, server.url, SHA1)
+        part = Part(path, [server.url], QUICK)
+        while part.have < 300_000:
+            assert one.poll() is None
+        two = start(path, server.url, SHA1)
+        assert "Another program" in two.stdout.readline()
+        one.kill()
+        assert two.communicate()[0] == "done\n"
+        go.set()
+        assert server.requests[1]["Range"] == "bytes=300000-"
+    one.communicate()
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_drips_is_given_up_and_the_next_is_asked(tmp_path):
+    brisk = replace(QUICK, rate_window=0.2)
+    with Server(CONTENT, itertools.repeat(drip)) as one, Server(CONTENT) as two:
+        with pytest.raises(DownloadError, match=r"it sent only \d+ bytes a second"):
+            get([one.url], tmp_path / "a.tar", brisk)
+        assert len(one.requests) == 1
+        path = get([one.url, two.url], tmp_path / "a.tar", brisk)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_slow_server_is_waited_for_where_that_is_allowed(tmp_path):
+    patient = replace(QUICK, rate_window=0.2, least_rate=1)
+    content = CONTENT[:20]
+    with Server(content, [drip]) as server:
+        path = fetch(Part(tmp_path / "a.tar", [server.url], patient), progress=False)
+        assert len(server.requests) == 1
+    assert path.read_bytes() == content
+
+
+# --- servers without Range ---------------------------------------------------------------------
+
+
+def test_what_is_here_stays_when_a_server_sends_all_again_and_breaks_off_earlier(tmp_path):
+    faults = [drop(600_000), lambda h: ignore_range(h, 300_000), status(404)]
+    with Server(CONTENT, faults) as server:
+        with pytest.raises(DownloadError):
+            get([server.url], tmp_path / "a.tar")
+        part = Part(tmp_path / "a.tar", [server.url], QUICK)
+        assert part.have >= 580_000
+        assert part.file.read_bytes() == CONTENT[: part.have]
+
+
+def test_a_part_that_differs_from_what_a_server_without_range_sends_is_begun_again(tmp_path):
+    with Server(OTHER, [drop(300_000), change(CONTENT, ignore_range), ignore_range]) as server:
+        path = get_unknown([server.url], tmp_path / "a.tar")
+    assert path.read_bytes() == CONTENT
