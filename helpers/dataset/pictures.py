@@ -5,21 +5,19 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from tqdm.auto import tqdm
 
+from helpers.dataset.decode import UnusableError, decode, upright_rgb
 from helpers.errors import PlainError
 from helpers.files import atomic_write, read_json, write_json
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-"""The only decoders that a file may reach, whatever its name: Pillow's EPS starts Ghostscript."""
-
 MAX_PIXELS = 2 * 89_478_485
 """A picture of more pixels than this (178,956,970) is refused: decoded, it would fill memory."""
 
@@ -219,66 +217,31 @@ def read_all(
     return list(pictures.values())
 
 
-def _open(source, size):
-    """Return the RGB image of `source` and its upright (width, height) before any draft."""
+def _open(source, size=None):
+    """Return the RGB image of `source`, perhaps smaller, and the upright (width, height)."""
     try:
         if isinstance(source, Image.Image):
-            image = _upright_rgb(source)
+            image = upright_rgb(source)
             return image, image.size
-        if isinstance(source, bytes | bytearray | memoryview):
-            source = io.BytesIO(source)
-        with Image.open(source, formats=FORMATS) as image:
-            return _decode(image, size)
+        with _opened(source) as file:
+            return decode(file, size)
     except Exception as error:  # a broken file makes decoders raise anything, even KeyError
-        raise PictureError(_reason(source, error)) from error
+        raise PictureError(_reason(error)) from error
 
 
-def _decode(image, size):
-    """Return the opened `image` as RGB, a JPEG perhaps smaller, with its upright full size."""
-    full = image.size
-    if size:
-        # The longer side both ways: rotation may still swap them.
-        image.draft(None, (max(size), max(size)))
-    drafted = image.size != full
-    turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    upright = _upright_rgb(image)
-    return upright, (full[::-1] if turned else full) if drafted else upright.size
+def _opened(source):
+    """Return `source` as an open file in a `with` block, which closes it if it was opened here."""
+    if isinstance(source, str | os.PathLike):
+        return open(source, "rb")
+    if isinstance(source, bytes | bytearray | memoryview):
+        return io.BytesIO(source)
+    return nullcontext(source if source.seekable() else io.BytesIO(source.read()))
 
 
-def _upright_rgb(image):
-    """Return `image` rotated as its EXIF says, over white, as 8-bit RGB."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        image = _to_8_bit(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
-
-
-def _to_8_bit(image):
-    """Return a 16-bit, 32-bit or floating-point grey `image` with 8 bits per pixel.
-
-    16 bits are scaled by their full range; other depths have no agreed range, so the range from
-    darkest to brightest is stretched over 0 to 255. Pillow's own conversion would clip nearly all
-    of it to white.
-    """
-    if image.mode.startswith("I;16"):
-        low, high = 0, 65535
-        image = image.convert("I")
-    else:
-        low, high = image.getextrema()
-    scale = 255 / (high - low) if high > low else 0
-    return image.convert("F").point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
-
-
-def _reason(source, error):
-    """Return in plain words why Pillow could not read `source`."""
-    with suppress(OSError, TypeError, ValueError):  # an image or an open file: no size to ask for
-        in_memory = isinstance(source, io.BytesIO)
-        if not (source.getbuffer().nbytes if in_memory else os.path.getsize(source)):
-            return "it is empty (0 bytes)"
+def _reason(error):
+    """Return in plain words why a picture could not be read."""
+    if isinstance(error, UnusableError):
+        return str(error)
     if "truncated" in str(error).lower():
         return "it is cut off (truncated): a part of the picture is missing"
     damaged = f"it is damaged ({type(error).__name__}: {error})"
