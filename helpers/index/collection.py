@@ -115,17 +115,15 @@ class Collection(AbstractContextManager):
         fields = {field["name"]: field for field in described["fields"]}
         ours = self._whose.items() <= dict(described.get("properties") or {}).items()
         if fields.keys() != FIELDS or not ours:
-            raise MilvusError(
-                f"The collection {self.name} was made by another program or version. "
-                f"Drop it (MilvusClient({self.uri!r}).drop_collection({self.name!r})), then run "
-                "notebook 03 again."
-            )
-        dim = int(fields["vector"]["params"]["dim"])
-        if dim != self.dim:
-            raise MilvusError(
-                f"The collection {self.name} keeps vectors of {dim} numbers, not {self.dim}. "
-                "Open it with the extractor that it was made for, or drop it first."
-            )
+            why = "was made by another program or version"
+        elif (dim := int(fields["vector"]["params"]["dim"])) != self.dim:
+            why = f"keeps vectors of {dim} numbers, not {self.dim}"
+        else:
+            return
+        raise MilvusError(
+            f"The collection {self.name} {why}. Drop it (MilvusClient({self.uri!r})."
+            f"drop_collection({self.name!r})), then run notebook 03 again."
+        )
 
     def _load(self):
         """Load the collection, without a damaged index file of Milvus Lite."""
@@ -274,12 +272,6 @@ class Collection(AbstractContextManager):
         """Delete the collection with all its rows, and close; opening creates an empty one."""
         self._call("drop", "drop_collection")
         self.close()
-
-    def recreate(self) -> None:
-        """Drop the collection and create it again, empty, with an index of the same type."""
-        index_type = self.index_type()
-        self._call("drop", "drop_collection")
-        self._open(index_type)
 
     # Workaround (milvus-lite 3.2.2): it serves what is left of a damaged database without an error,
     # so the number of rows that it confirmed is kept apart from them. Upstream: none known.

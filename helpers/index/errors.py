@@ -1,5 +1,7 @@
 """What can go wrong with Milvus: one sentence says what happened, one says what to do."""
 
+import re
+
 from helpers.errors import PlainError
 
 
@@ -15,23 +17,15 @@ class MissingRowsWarning(UserWarning):
     """The index holds fewer rows than it once confirmed."""
 
 
-SENTENCES = {  # what to say when one of these words is in the message, as "" always is
-    ("no space left",): "The disk is full: Milvus could not {action} the collection at {uri}. "
-    "Free some space and run this again; the rows confirmed before are kept, and sync writes the "
-    "rest.",
-    ("unavailable", "connect", "deadline", "timeout"): "Milvus stopped answering and could "
-    "not {action} the collection at {uri}. Check that it's running, then run this again; what it "
-    "confirmed is kept.",
-    (
-        "parquet",
-        "read data",
-        "corrupt",
-        "manifest",
-        "json",
-    ): "The database {uri} is damaged ({text:.160}). "
-    "Move it away and run notebook 03 again: the index is rebuilt from the saved vectors.",
-    ("",): "Milvus could not {action} the collection at {uri} ({name}: {text:.200}). "
-    "Run this again; if it fails again, drop the index and run notebook 03.",
+SENTENCES = {  # what to say when the message holds one of these words, as it always does ""
+    "no space left": "The disk is full: Milvus could not {action} the collection at {uri}. Free "
+    "some space and run this again; the rows confirmed before are kept, and sync writes the rest.",
+    "unavailable|connect|deadline|timeout": "Milvus stopped answering and could not {action} the "
+    "collection at {uri}. Check that it's running, then run this again; what it confirmed is kept.",
+    "parquet|read data|corrupt|manifest|json": "The database {uri} is damaged ({text:.160}). Move "
+    "it away and run notebook 03 again: the index is rebuilt from the saved vectors.",
+    "": "Milvus could not {action} the collection at {uri} ({name}: {text:.200}). Run this again; "
+    "if it fails again, drop the index and run notebook 03.",
 }
 
 
@@ -40,6 +34,5 @@ def translate_error(error: Exception, action: str, uri: str) -> MilvusError:
     if isinstance(error, MilvusError):
         return error
     text = " ".join(str(getattr(error, "message", None) or error).split())
-    told = next(SENTENCES[words] for words in SENTENCES if any(w in text.lower() for w in words))
-    name = type(error).__name__
-    return MilvusError(told.format(action=action, uri=uri, name=name, text=text))
+    told = next(told for words, told in SENTENCES.items() if re.search(words, text, re.I))
+    return MilvusError(told.format(action=action, uri=uri, name=type(error).__name__, text=text))

@@ -89,8 +89,9 @@ class Index(Collection):
         # Upstream: https://github.com/milvus-io/milvus-lite/issues/356.
         # Test: test_a_damaged_log_is_read_as_if_it_were_whole.
         if self.missing:
-            self.recreate()
-            held = {}
+            held, index_type = {}, self.index_type()
+            self._call("drop", "drop_collection")
+            self._open(index_type)
         else:
             self.delete_rows(gone)
         return self._write(wanted, held, progress, skipped, deleted=len(gone), total=len(wanted))
@@ -114,10 +115,10 @@ class Index(Collection):
                 f"Milvus holds {count} rows where {total} were written. "
                 "Another program may be writing too: stop it, then run sync again."
             )
+        result = SyncResult(len(changed), deleted, len(wanted) - len(changed), skipped)
         if skipped and progress:
-            name, reason = skipped[0]
-            print(f"{len(skipped):,} pictures can't be in the index: {name!r:.60} ({reason}) …")
-        return SyncResult(len(changed), deleted, len(wanted) - len(changed), skipped)
+            print(result)
+        return result
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete the pictures with these ids; return how many there were."""
@@ -128,22 +129,15 @@ class Index(Collection):
 
     # Reading
 
-    def get(self, picture_id: str) -> dict[str, Any]:
-        """Return one picture's id and labels; raises MilvusError if it isn't here."""
-        return {"id": picture_id, "labels": labels_of(self._row(picture_id, list(SLOTS)))}
-
     def vector(self, picture_id: str) -> NDArray[np.float32]:
         """Return the (dim,) vector of one picture; raises MilvusError if it isn't here."""
-        return np.asarray(self._row(picture_id, ["vector"])["vector"], dtype=np.float32)
-
-    def _row(self, picture_id, fields):
-        found = self._rows([check_text(picture_id, "a picture's id")], output_fields=fields)
-        if not found:
-            raise MilvusError(
-                f"There is no picture {picture_id!r} in the index. "
-                "Check the id, or add the picture with upsert."
-            )
-        return found[0]
+        asked = [check_text(picture_id, "a picture's id")]
+        for row in self._rows(asked, output_fields=["vector"]):
+            return np.asarray(row["vector"], dtype=np.float32)
+        raise MilvusError(
+            f"There is no picture {picture_id!r} in the index. "
+            "Check the id, or add the picture with upsert."
+        )
 
     def search(
         self,

@@ -82,7 +82,11 @@ def test_the_life_cycle_is_the_same(here, there):
         steps += [index.sync(some_pictures(500), clustered(500), progress=False)]
         steps += [index.sync(some_pictures(500)[3:], clustered(500)[3:], progress=False)]
         steps += [index.upsert(some_pictures(5), clustered(500)[:5], progress=False), index.count()]
-        steps += [index.delete(["2007_000004", "nobody"]), index.count(), index.get("2007_000007")]
+        steps += [
+            index.delete(["2007_000004", "nobody"]),
+            index.count(),
+            index.digests(["2007_000007"]),
+        ]
         steps += [index.vector("2007_000007").tolist()]
         steps += [{**index.describe(), "bytes": 0, "milvus": "", "uri": ""}]
         index.close()
