@@ -1,27 +1,45 @@
-"""How long does a visitor of the search page wait? Measured in the page itself, in a real Chromium.
+"""How long do visitors of the search page wait? One, ten and thirty of them, at once.
 
-    python bench/app.py                              # one visitor, 17,125 vectors
-    python bench/app.py --visitors 10 --precision int8    # and ten at once on a Milvus server
+    python bench/app.py                          # 17,125 rows; about ten minutes the first time
+    python bench/app.py --rows 2000 --visitors 1 5
 
-Prints a table and writes build/bench/app.json. The pictures are those of BOOTCAMP_DATASET, by
-default those of the VOC subset that BOOTCAMP_TEST_VOC names, if it is there. The index is filled
-up to 17,125 rows with their vectors, turned a little, so that search and gallery have their full
-work. Times start with the browser's own event and end when the gallery's pictures are decoded and
-in place. Without Chromium there is nothing to measure, and a sentence says so.
+It serves the page as `make app` does, on Milvus Lite, over the VOC subset that BOOTCAMP_TEST_VOC
+names (else over BOOTCAMP_DATASET), filled up to 17,125 pictures: links to the same files, with
+their vectors turned a little, so that listing, index, search and thumbnails have their full work.
+The set is kept in build/bench/filled for the next time.
+
+One visitor is a real Chromium: each of its times begins with the browser's own event (file chosen,
+slider moved) and ends when the pictures of the new gallery are decoded and in place. The others are
+sockets that speak the page's protocol: they upload a photograph every three seconds, wait for its
+gallery, and read all thumbnails. Uploads of all visitors count alike. First paint is from opening
+the address until pictures can be clicked on, with the others at work: the median of five. Memory is
+the most that the service's process held at any time (resident, sampled twice a second). An error is
+a sentence in the page, a script error, a socket that closed, or no answer within a minute.
+
+The gain of batching is how many queries a second sixteen threads get through VGG16 together, by
+the service's batcher, against one after the other.
+
+Writes build/bench/app.json and prints a table. Without Chromium, a sentence says what's missing.
 """
 
 import argparse
-import contextlib
+import asyncio
 import json
 import os
 import random
+import statistics
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -30,18 +48,14 @@ import browser_kit as kit  # noqa: E402
 from needs import VOC_SUBSET  # noqa: E402
 
 from helpers import dataset, settings  # noqa: E402
-from helpers.dataset.pictures import Picture  # noqa: E402
 from helpers.features import VGG16  # noqa: E402
-from helpers.index import Index  # noqa: E402
+from helpers.features.vector_store import open_for_writing, read_file, read_manifest  # noqa: E402
+from helpers.features.vgg16 import vectors_folder  # noqa: E402
+from search_app.batcher import Batcher  # noqa: E402
 
-CELL = """from helpers import dataset
-from helpers.features import VGG16
-from helpers.index import Index
-from helpers.search import Engine
-from search_app import SearchApp
-data = dataset.load(progress=False)
-extractor = VGG16(precision={precision!r}, pictures=data.pictures, progress=False)
-SearchApp(Engine(extractor, Index(data.name, extractor.name), data))"""
+BENCH = ROOT / "build" / "bench"
+EVERY_S = 3.0  # between two questions of one visitor
+PATIENCE_S = 60.0
 CLOCK = """() => { window.begun = 0;
   const start = (type) => (e) => { if (e.target.type === type) begun = Date.now(); };
   document.addEventListener('change', start('file'), true);
@@ -52,162 +66,301 @@ TOOK = "() => Number(document.querySelector('.ris-grid').dataset.drawn) - begun"
 
 
 def main():
-    """Measure one visitor, then several at once, and write what was found."""
+    """Measure, print a table, and write what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=17_125)
-    parser.add_argument("--uploads", type=int, default=30)
-    parser.add_argument("--visitors", type=int, default=0, help="at once, on a Milvus server")
-    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--visitors", type=int, nargs="+", default=[1, 10, 30])
+    parser.add_argument("--seconds", type=float, default=60, help="that each crowd is at work")
     given = parser.parse_args()
     if not kit.chromium():
-        return print(
+        print(
             "bench/app.py: the search page is not measured, because Chromium is not installed. "
             "Install it (apt-get install chromium) and run this again."
         )
-    result = {"rows": given.rows, "precision": given.precision, "cores": os.cpu_count()}
-    result["load_before"] = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as folder, kit.browser() as context:
-        uri = str(Path(folder) / "bench.db")
-        result["one_visitor"] = one_visitor(given, context, Path(folder), uri)
-        if given.visitors:
-            with milvus_server(folder) as address:
-                result["at_once"] = at_once(given, context, Path(folder), address)
-    return report(result)
+        return
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores before")
+    here, photos = prepare(given.rows)
+    result = {"visitors": {}, "batching_gain": batching_gain(here, photos)}
+    for count in given.visitors:
+        with serving(here) as (address, process), kit.browser() as context:
+            found, rate = crowd(count, given.seconds, context, address, process, photos)
+            result["visitors"][str(count)] = found
+            print(f"{count:3} visitors  {found}  {rate:.1f} uploads/s")
+    print(f"batching gains {result['batching_gain']} x; load {os.getloadavg()[0]:.1f} after")
+    BENCH.mkdir(parents=True, exist_ok=True)
+    (BENCH / "app.json").write_text(json.dumps(result, indent=2) + "\n")
 
 
-def one_visitor(given, context, folder, uri):
-    """Return what one visitor sees on Milvus Lite."""
-    environ, pictures = prepare(given, uri, "")
-    with serve(given, folder, environ) as address:
-        page, paint = open_page(context, address)
-        uploads = [upload(page, picture.path) for picture in some(pictures, given.uploads)]
-        slider = [slide(page, k) for k in random.Random(2).choices(range(1, 101), k=20)]
-        few = [slide(page, k) for k in random.Random(3).choices(range(6, 25), k=20)]
-        steps = page.inner_text(".ris-times")
-        page.close()
-    times = {"upload": spread(uploads), "slider 1-100": spread(slider), "slider 6-24": spread(few)}
-    return {"first_paint_s": paint, **times, "last_steps": steps}
+# The data set
 
 
-def at_once(given, context, folder, address):
-    """Return what several visitors see who upload at the same moment, five times in a row."""
-    uri, token = address
-    environ, pictures = prepare(given, uri, token)
-    with serve(given, folder, environ) as page_address:
-        pages, paints = zip(
-            *(open_page(context, page_address) for _ in range(given.visitors)), strict=True
-        )
-        times = []
-        for batch in range(5):
-            for page, picture in zip(pages, some(pictures, given.visitors, batch), strict=True):
-                page.evaluate("() => { begun = Infinity }")
-                page.set_input_files(".ris-file", str(picture.path))
-            times += [finish(page) for page in pages]
-        errors = [error for page in pages for error in page.errors]
-        shown = [text for page in pages if (text := page.inner_text(".ris-query .ris-error"))]
-        for page in pages:
-            page.close()
-    return {"visitors": given.visitors, "first_paint_s": spread(paints), "upload": spread(times),
-            "errors": errors + shown}  # fmt: skip
+def prepare(rows):
+    """Return settings that name the filled data set, vectors included, and its real pictures."""
+    real = dataset.load(source(), progress=False)
+    folder = BENCH / "filled" / str(rows)
+    fill(folder / "VOC", real.pictures, rows)
+    here = replace(
+        source(), data=folder, dataset=str(folder / "VOC"), milvus_uri=str(folder / "bench.db")
+    )
+    (folder / "weights").unlink(missing_ok=True)
+    (folder / "weights").symlink_to(source().data / "weights")
+    filled = dataset.load(here)
+    extractor = VGG16(precision="auto", settings=here, pictures=filled.pictures)
+    extractor.extract(filled.pictures[: len(real.pictures)], filled.name)
+    embed_links(extractor, filled, len(real.pictures))
+    return here, [picture.path for picture in filled.pictures[: len(real.pictures)]]
 
 
-def prepare(given, uri, token):
-    """Fill the index up to `rows`; return (environment for Voila, the real pictures)."""
-    here = replace(settings.from_environment(), milvus_uri=uri, milvus_token=token)
-    if here.dataset == "auto" and VOC_SUBSET.exists():
-        here = replace(here, dataset=str(VOC_SUBSET))
-    data = dataset.load(here, progress=False)
-    extractor = VGG16(precision=given.precision, settings=here, pictures=data.pictures)
-    vectors = extractor.extract(data.pictures, data.name)
-    with Index(data.name, extractor.name, here) as index:
-        index.sync(data.pictures, vectors)
-        more = given.rows - len(data.pictures)
-        index.upsert(*filler(data.pictures, vectors.values, more))
-    environ = {"BOOTCAMP_DATA": str(here.data), "BOOTCAMP_DATASET": here.dataset}
-    return environ | {"MILVUS_URI": uri, "MILVUS_TOKEN": token}, data.pictures
+def source():
+    """Return the settings that name the real pictures."""
+    found = settings.from_environment()
+    here = found.dataset == "auto" and VOC_SUBSET.exists()
+    return replace(found, dataset=str(VOC_SUBSET)) if here else found
 
 
-def filler(pictures, values, count):
-    """Return (pictures, vectors) that look like more of the same: known files, turned vectors."""
-    chosen = np.random.default_rng(1).integers(0, len(pictures), count)
-    noise = np.random.default_rng(2).standard_normal((count, values.shape[1]), dtype=np.float32)
-    turned = values[chosen] + 0.03 * noise
-    turned /= np.linalg.norm(turned, axis=1, keepdims=True)
-    rows = [pictures[row] for row in chosen]
-    made = [Picture(f"bench-{i}", p.path, p.labels, (), p.width, p.height)
-            for i, p in enumerate(rows)]  # fmt: skip
-    return made, turned
+def fill(folder, pictures, rows):
+    """Make a VOC folder of `rows` pictures: the real ones first, then links to them again."""
+    for kind in ("JPEGImages", "Annotations"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    for row in range(rows):
+        path = pictures[row % len(pictures)].path
+        for kind, suffix in (("JPEGImages", path.suffix), ("Annotations", ".xml")):
+            link = folder / kind / f"{row:06}{suffix}"
+            if not link.exists():
+                os.link(path.parent.parent / kind / f"{path.stem}{suffix}", link)
 
 
-def serve(given, folder, environ):
-    """Serve the page over the index as it is, without syncing it back to the data set."""
-    page = kit.notebook(folder / "bench.ipynb", CELL.format(precision=given.precision))
-    return kit.voila(page, folder / "voila.log", environ | {"TF_CPP_MIN_LOG_LEVEL": "2"})
+def embed_links(extractor, filled, real):
+    """Give the links vectors of their own: those of their pictures, turned a little."""
+    folder = vectors_folder(filled.name, extractor.name, extractor.settings)
+    keys = ("extractor", "weights", "dim", "calibration")
+    manifest = read_manifest(folder)
+    rng = np.random.default_rng(1)
+    with open_for_writing(folder, {key: manifest[key] for key in keys}) as store:
+        values = store.vectors([picture.id for picture in filled.pictures[:real]])
+        for start in range(real, len(filled.pictures), 1000):
+            chunk = [
+                (row, picture)
+                for row, picture in enumerate(filled.pictures[start : start + 1000], start)
+                if picture.id not in store.row_of
+            ]
+            if chunk:
+                turned = values[[row % real for row, _ in chunk]]
+                turned = turned + 0.03 * rng.standard_normal(turned.shape, dtype=np.float32)
+                turned /= np.linalg.norm(turned, axis=1, keepdims=True)
+                store.append([read_file(picture)[0] for _, picture in chunk], turned)
+
+
+def batching_gain(here, photos):
+    """Return how many times as many queries a second the batcher gets through the network."""
+    pictures = dataset.load(here, progress=False).pictures
+    extractor = VGG16(precision="auto", settings=here, pictures=pictures, progress=False)
+    asked = some(photos, 96)
+    rates = {"one by one": [], "batched": []}
+    batcher = Batcher(extractor)
+    for _ in range(3):  # by turns, because other programs may disturb one of them
+        for name, embed in (("one by one", extractor.embed), ("batched", batcher.embed)):
+            started = time.perf_counter()
+            with ThreadPoolExecutor(16) as pool:
+                list(pool.map(embed, asked))
+            rates[name].append(len(asked) / (time.perf_counter() - started))
+    batcher.close()
+    alone, together = (statistics.median(found) for found in rates.values())
+    print(f"through VGG16 ({extractor.name}): {alone:.1f} queries/s alone, {together:.1f} batched")
+    return round(together / alone, 2)
+
+
+# The service
+
+
+@contextmanager
+def serving(here):
+    """Yield (address, psutil.Process) of the service once it is ready."""
+    port = kit.free_port()
+    environ = {
+        "BOOTCAMP_DATA": str(here.data),
+        "BOOTCAMP_DATASET": here.dataset,
+        "MILVUS_URI": here.milvus_uri,
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
+    with (
+        tempfile.NamedTemporaryFile(suffix=".log") as log,
+        kit.service(port, log.name, environ) as server,
+    ):
+        address = f"http://127.0.0.1:{port}"
+        while not is_ready(address):
+            if server.poll() is not None:
+                raise RuntimeError(Path(log.name).read_text())
+            time.sleep(0.5)
+        yield address, psutil.Process(server.pid)
+
+
+def is_ready(address):
+    """Return whether the service can search."""
+    with suppress(OSError), urllib.request.urlopen(f"{address}/readyz", timeout=5) as answer:
+        return answer.status == 200
+    return False
+
+
+# The visitors
+
+
+def crowd(count, seconds, context, address, process, photos):
+    """Return what `count` visitors at once see, as in app.json, and their uploads per second."""
+    end = time.monotonic() + seconds
+    memory, others = Memory(process), Others(count - 1, address, photos, end)
+    with memory, others:
+        paints = []
+        for _ in range(5):
+            page, paint = open_page(context, address)
+            paints.append(paint)
+            if len(paints) < 5:
+                page.close()
+        mine, slider = at_work(page, photos, end)
+        shown = page.locator(".ris-error").all_inner_texts()
+    errors = others.errors + page.errors + [text for text in shown if text]
+    for error in errors:
+        print("  error:", error)
+    uploads = mine + others.times
+    p50, p95 = np.percentile(uploads, [50, 95])
+    found = {
+        "first_paint_s": round(statistics.median(paints), 2),
+        "upload_p50_ms": round(p50),
+        "upload_p95_ms": round(p95),
+        "slider_p50_ms": round(statistics.median(slider)),
+        "errors": len(errors),
+        "rss_mb": round(memory.most / 1e6),
+    }
+    return found, len(uploads) / seconds
 
 
 def open_page(context, address):
     """Return (page with a clock in it, seconds until the page could be used)."""
     started = time.monotonic()
     page = kit.visit(context, address)
-    page.wait_for_selector(".ris-strip img", timeout=300_000)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.ris-strip img')].some(image => image.complete)", polling=20
+    )
     paint = time.monotonic() - started
     page.evaluate(CLOCK)
-    return page, round(paint, 2)
+    return page, paint
 
 
-def upload(page, path):
-    """Upload one picture; return the milliseconds until its gallery is drawn."""
+def at_work(page, photos, end):
+    """Return the milliseconds of each upload, and of each move of the slider, until `end`."""
+    uploads, slider, turn = [], [], random.Random(2)
+    while time.monotonic() < end or len(slider) < 3:
+        begun = time.monotonic()
+        uploads.append(timed(page, lambda: page.set_input_files(".ris-file", turn.choice(photos))))
+        k = turn.choice([k for k in range(6, 25) if k != 12])
+        for value in (k, 12):
+            slider.append(timed(page, lambda: page.get_by_label("How many").fill(str(value))))  # noqa: B023
+        time.sleep(max(0.0, EVERY_S - (time.monotonic() - begun)))
+    return uploads, slider
+
+
+def timed(page, act):
+    """Act, and return the milliseconds from the visitor's own event to the finished gallery."""
     page.evaluate("() => { begun = Infinity }")
-    page.set_input_files(".ris-file", str(path))
-    return finish(page)
-
-
-def slide(page, k):
-    """Move the slider; return the milliseconds until the gallery is redrawn."""
-    page.evaluate("() => { begun = Infinity }")
-    page.get_by_label("How many").fill(str(k))
-    return finish(page)
-
-
-def finish(page):
-    """Wait for the gallery; return the milliseconds since the visitor's own event."""
-    page.wait_for_function(DRAWN, timeout=120_000, polling=20)
+    act()
+    page.wait_for_function(DRAWN, timeout=1000 * PATIENCE_S, polling=20)
     return page.evaluate(TOOK)
 
 
-def some(pictures, count, seed=1):
-    """Return `count` of the pictures, the same ones each time."""
-    return random.Random(seed).choices(pictures, k=count)
+class Others(threading.Thread):
+    """Further visitors, all in one thread: sockets that upload photographs until `end`."""
+
+    def __init__(self, count, address, photos, end):
+        super().__init__(name="visitors")
+        self.count, self.address, self.end = count, address.replace("http", "ws"), end
+        self.uploads = [photo.read_bytes() for photo in some(photos, 60)]
+        self.times, self.errors = [], []
+
+    def __enter__(self):
+        """Let them begin."""
+        self.start()
+
+    def __exit__(self, *_):
+        """Wait until they have left."""
+        self.join()
+
+    def run(self):
+        """Be all of them."""
+        asyncio.run(self._all())
+
+    async def _all(self):
+        await asyncio.gather(*(self._one(number) for number in range(self.count)))
+
+    async def _one(self, number):
+        """Be one visitor: connect, ask every three seconds, note how long each answer took."""
+        from websockets.asyncio.client import connect
+
+        turn = random.Random(number)
+        await asyncio.sleep(turn.uniform(0, EVERY_S))  # people don't come in step
+        address = f"{self.address}/ws?session={turn.getrandbits(128):032x}"
+        try:
+            async with connect(address, max_size=None, compression=None) as socket:
+                for asked in range(1, 10**6):
+                    begun = time.monotonic()
+                    if begun > self.end:
+                        return
+                    async with asyncio.timeout(PATIENCE_S):
+                        await self._ask(socket, f"{number}-{asked}.jpg", asked, turn)
+                    self.times.append(1000 * (time.monotonic() - begun))
+                    await asyncio.sleep(max(0.0, EVERY_S - (time.monotonic() - begun)))
+        except Exception as error:
+            self.errors.append(f"visitor {number}: {type(error).__name__} {error}")
+
+    async def _ask(self, socket, name, number, turn):
+        """Upload one photograph and read until its gallery is there."""
+        message = {"do": "upload", "name": name, "number": number}
+        await socket.send(frame(message, turn.choice(self.uploads)))
+        mine = False
+        while True:
+            parts = header(await socket.recv()).get("parts", {})
+            if error := parts.get("status", {}).get("error"):
+                raise RuntimeError(error)
+            mine = mine or parts.get("query", {}).get("name") == name
+            if mine and parts.get("results", {}).get("hits"):
+                return
 
 
-def spread(values):
-    """Return the median, the 95th percentile and the largest of `values`."""
-    p50, p95, worst = (round(float(v), 1) for v in np.percentile(values, [50, 95, 100]))
-    return {"n": len(values), "p50": p50, "p95": p95, "max": worst}
+def frame(message, content):
+    """Return one message of the page with one buffer, as browser/page/frames.js makes it."""
+    text = json.dumps(message | {"buffers": [len(content)]}).encode()
+    return len(text).to_bytes(4, "big") + text + content
 
 
-@contextlib.contextmanager
-def milvus_server(folder):
-    """Run the real Milvus server of the wheel `milvus`; yield (address, token)."""
-    from milvus_server import Server
-
-    server = Server(Path(folder) / "milvus").start()
-    try:
-        yield server.uri, server.token
-    finally:
-        server.stop()
+def header(received):
+    """Return what a frame from the service says, but for its buffers."""
+    return json.loads(received[4 : 4 + int.from_bytes(received[:4], "big")])
 
 
-def report(result):
-    """Print the result as a table and write it."""
-    result["load_after"] = os.getloadavg()[0]
-    for part in ("one_visitor", "at_once"):
-        for name, value in result.get(part, {}).items():
-            print(f"{part:12} {name:14} {value}")
-    target = ROOT / "build" / "bench" / "app.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"load {result['load_before']:.1f} to {result['load_after']:.1f}; written to {target}")
+class Memory(threading.Thread):
+    """The most memory that a process holds, in bytes, between entering and leaving."""
+
+    def __init__(self, process):
+        super().__init__(name="memory", daemon=True)
+        self.process, self.most, self._over = process, 0, threading.Event()
+
+    def __enter__(self):
+        """Begin to look."""
+        self.start()
+
+    def __exit__(self, *_):
+        """Look no more."""
+        self._over.set()
+        self.join()
+
+    def run(self):
+        """Look twice a second."""
+        while not self._over.wait(0.5):
+            self.most = max(self.most, self.process.memory_info().rss)
+
+
+def some(items, count):
+    """Return `count` of the items, the same ones each time."""
+    return random.Random(1).choices(items, k=count)
 
 
 if __name__ == "__main__":

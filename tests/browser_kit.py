@@ -1,4 +1,4 @@
-"""A real JupyterLab, Voilà and Chromium, for the browser tests and for bench/app.py."""
+"""The real service, JupyterLab and Chromium, for the browser tests and for bench/app.py."""
 
 import contextlib
 import json
@@ -19,6 +19,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 RAISED = "--config=jupyter_server_config.json"  # Jupyter does not look for it in this folder
+LIMIT_MS = 600_000  # for whatever is waited for: a machine may be busy
 SCREENS = ROOT / "build" / "screens"
 FLAGS = [
     "--headless",
@@ -46,28 +47,27 @@ def free_port():
 
 
 @contextlib.contextmanager
-def serving(command, port, path, log, environ=None, seconds=60):
-    """Run a server's `command` in the project's root until `path` answers; yield its address.
+def serving(command, port, path, log, environ=None, seconds=600):
+    """Run a server's `command` in the project's root until `path` answers; yield its process.
 
-    The root matters: the configuration that raises the upload limit is there.
+    The root matters: the configuration that raises Jupyter's upload limit is there.
     """
-    with Path(log).open("w") as out:
+    with Path(log).open("a") as out:
         server = subprocess.Popen(
             [sys.executable, "-m", *command], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
             env=os.environ | (environ or {}), start_new_session=True,
         )  # fmt: skip
         try:
-            address = f"http://127.0.0.1:{port}"
-            _wait_for(address + path, server, log, seconds)
-            yield address
+            wait_for(f"http://127.0.0.1:{port}{path}", server, log, seconds)
+            yield server
         finally:
-            # The kernels are children of the server; the group takes them along.
+            # Kernels are children of the server; the group takes them along.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGTERM)
-            server.wait(20)
+            server.wait(60)
 
 
-def _wait_for(address, server, log, seconds):
+def wait_for(address, server, log, seconds=600):
     """Return when the server answers at all; raise with its log when it ends or takes too long."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
@@ -81,15 +81,18 @@ def _wait_for(address, server, log, seconds):
     raise RuntimeError(f"The server did not start. Its log says:\n{Path(log).read_text()[-3000:]}")
 
 
-def voila(notebook, log, environ=None):
-    """Serve `notebook` with Voilà, which runs it again for every visitor."""
-    port = free_port()
-    command = ["voila", str(notebook), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
-    return serving(command, port, "/static/", log, environ)
+def service(port, log, environ=None, options=()):
+    """Serve the search page; yield the process as soon as it answers at all, ready or not."""
+    command = ["search_app", f"--port={port}", *options]
+    return serving(command, port, "/healthz", log, environ)
 
 
+@contextlib.contextmanager
 def jupyter(folder, log, environ=None, options=(RAISED,)):
-    """Serve `folder` with JupyterLab, without a token because it is on loopback for a minute."""
+    """Serve `folder` with JupyterLab and yield its address.
+
+    There is no token, because it is on loopback for a minute.
+    """
     port = free_port()
     command = [
         "jupyterlab", str(folder), "--no-browser", "--allow-root", "--ip=127.0.0.1",
@@ -100,7 +103,8 @@ def jupyter(folder, log, environ=None, options=(RAISED,)):
         "JUPYTERLAB_SETTINGS_DIR": str(_quiet(folder)),  # so that no theme reaches the user's
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
     }
-    return serving(command, port, "/api", log, own | (environ or {}))
+    with serving(command, port, "/api", log, own | (environ or {})):
+        yield f"http://127.0.0.1:{port}"
 
 
 def _quiet(folder):
@@ -138,6 +142,7 @@ def browser():
         context = playwright.chromium.launch_persistent_context(
             profile, executable_path=chromium(), headless=True, args=FLAGS
         )
+        context.set_default_timeout(LIMIT_MS)
         try:
             yield context
         finally:
@@ -150,7 +155,7 @@ def visit(context, address, width=1280, height=900):
     page.set_viewport_size({"width": width, "height": height})
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.goto(address, wait_until="commit")  # Voilà ends the document when the last cell has run
+    page.goto(address, wait_until="commit")
     return page
 
 

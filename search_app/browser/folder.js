@@ -56,6 +56,12 @@ function loadingView(app, state) {
       button("Stop", () => app.send({ do: "stop" }), "ris-small"))];
 }
 
+/** Return a time to wait, as words. */
+function timeText(seconds) {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
 /** Return what loading changed in the index, as words. */
 function changes(state) {
   const removed = state.deleted ? `, ${count(state.deleted)} removed` : "";

@@ -7,7 +7,8 @@ function resultsPanel(app) {
   const blank = h("div", { class: "ris-blank" });
   const times = h("p", { class: "ris-times" });
   const agree = h("span", { class: "ris-agree" });
-  const panel = h("section", { class: "ris-results", "aria-label": "Results" }, h("div", { class: "ris-split" }, title, agree), grid, blank, times);
+  const jump = button("Settings", () => app.showSettings(), "ris-link ris-jump"); // on a phone they're far below
+  const panel = h("section", { class: "ris-results", "aria-label": "Results" }, h("div", { class: "ris-split" }, title, agree, jump), grid, blank, times);
   app.on("results", (results) => showResults(app, results, { title, agree, grid, blank, times }));
   app.on("status", (status) => panel.setAttribute("aria-busy", String(Boolean(status.busy))));
   return panel;

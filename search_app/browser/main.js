@@ -89,6 +89,10 @@ function render({ model, el }) {
     bar.textContent = status.busy || "";
   });
   const row = tabs(panels);
+  app.showSettings = () => {
+    settings.scrollIntoView();
+    settings.querySelector("input").focus({ preventScroll: true });
+  };
   app.searchIn = (engine) => {
     app.choose({ engine, labels: [] }); // each data set has classes of its own
     row.show(0);

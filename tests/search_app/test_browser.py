@@ -1,11 +1,8 @@
-"""The search page in a real Chromium: served by Voilà, and in JupyterLab's notebook 04."""
+"""The search page in a real Chromium: one service and many visitors; and JupyterLab's widget."""
 
 import itertools
 import re
 import shutil
-import urllib.error
-import urllib.request
-import uuid
 from collections import Counter
 from dataclasses import replace
 
@@ -20,7 +17,7 @@ from vgg_kit import real
 from helpers import dataset
 
 pytestmark = pytest.mark.browser
-SLOW = 120_000  # ms: a kernel that loads TensorFlow on a busy machine
+THERE = "es => es.every(e => e.complete && e.naturalWidth)"
 PICTURES = 48
 
 
@@ -57,10 +54,11 @@ def database(room, name):
 
 
 @pytest.fixture(scope="module")
-def voila(room):
-    page = kit.ROOT / "notebooks" / "app.ipynb"
-    with kit.voila(page, room[0] / "voila.log", database(room, "voila")) as address:
-        yield address
+def served(room):
+    """The service on a free port, started before anybody knows whether it is ready."""
+    port = kit.free_port()
+    with kit.service(port, room[0] / "service.log", database(room, "service")) as process:
+        yield f"http://127.0.0.1:{port}", process
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +67,16 @@ def chromium(room):
         yield context
 
 
+def enter(context, address, **size):
+    """Return a page of the service, as a new visitor opens it, ready to be used."""
+    page = kit.visit(context, address, **size)
+    page.wait_for_selector(".ris-strip img")
+    return page
+
+
 @pytest.fixture(scope="module")
-def opened(voila, chromium):
-    """The page, opened once: a visitor's kernel takes seconds to start."""
-    page = kit.visit(chromium, voila)
-    page.wait_for_selector(".ris-strip img", timeout=SLOW)
+def opened(served, chromium):
+    page = enter(chromium, served[0])
     yield page
     page.close()
 
@@ -125,7 +128,7 @@ def pick(page, number=0):
 
 
 def test_an_uploaded_photo_finds_itself_first(page, room):
-    kit.shoot(page, "voila-empty")
+    kit.shoot(page, "page-empty")
     picture = room[1][11]
     upload(page, picture.path)
     assert first_hit(page) == picture.id
@@ -137,7 +140,7 @@ def test_an_uploaded_photo_finds_itself_first(page, room):
     assert page.locator(".ris-same").count() == 0  # a file comes without labels to compare
     steps = re.findall(r"(\w+) \d+ ms", page.locator(".ris-times").inner_text())
     assert steps == ["decode", "embed", "search", "draw"]
-    kit.shoot(page, "voila-results")
+    kit.shoot(page, "page-results")
 
 
 def test_a_dropped_photo_is_searched_with(page, room):
@@ -187,14 +190,14 @@ def test_a_class_filter_and_a_minimum_score_are_obeyed(page, room):
     page.get_by_text("all of", exact=True).click()
     both = labels_until(page, "values.every(v => labels.includes(v))", one, other)
     assert len(both) in (together, together - 1)  # the query itself is left out
-    kit.shoot(page, "voila-all-of")
+    kit.shoot(page, "page-all-of")
     page.get_by_text("none of", exact=True).click()
     labels_until(page, "!values.some(v => labels.includes(v))", one, other)
     page.get_by_role("button", name="Clear", exact=True).click()
     page.get_by_label("How many").fill("12")
     page.get_by_label("Minimum score").fill("1")
     page.get_by_text("No picture matches").wait_for()
-    kit.shoot(page, "voila-nothing-passes")
+    kit.shoot(page, "page-nothing-passes")
     page.get_by_text("any of", exact=True).click()
     page.get_by_label("Minimum score").fill("0")
     page.wait_for_selector(".ris-card")
@@ -228,7 +231,7 @@ def test_a_dragged_region_is_searched_with_and_the_whole_comes_back(page, room):
     page.wait_for_function("Number(document.querySelector('.ris-score').textContent) < 0.99")
     box = page.locator(".ris-box").bounding_box()
     assert box["width"] == pytest.approx(area["width"] / 2, abs=3)
-    kit.shoot(page, "voila-part")
+    kit.shoot(page, "page-part")
     page.get_by_role("button", name="Whole picture").click()
     page.wait_for_function("Number(document.querySelector('.ris-score').textContent) > 0.99")
     assert first_hit(page) == picture.id
@@ -239,7 +242,7 @@ def test_a_result_opens_large_with_its_boxes_and_can_be_searched_with(page, room
     page.locator(".ris-open").first.click()
     page.wait_for_selector(".ris-large img")
     assert page.locator(".ris-object").count() == len(room[1][3].boxes) > 0
-    kit.shoot(page, "voila-large")
+    kit.shoot(page, "page-large")
     drawn = page.locator(".ris-grid").get_attribute("data-drawn")
     page.get_by_role("dialog").get_by_role("button", name="Search with this").click()
     wait_for_gallery(page, drawn)
@@ -249,11 +252,11 @@ def test_a_result_opens_large_with_its_boxes_and_can_be_searched_with(page, room
 def test_why_shows_both_pictures_side_by_side(page):
     pick(page)
     page.get_by_role("button", name="Why this one").first.click()
-    page.wait_for_selector(".ris-pair img", timeout=60_000)
+    page.wait_for_selector(".ris-pair img")
     images = page.locator(".ris-pair img")
     assert images.count() == 2
     assert all(width > 100 for width in images.evaluate_all("es => es.map(e => e.naturalWidth)"))
-    kit.shoot(page, "voila-why")
+    kit.shoot(page, "page-why")
     page.keyboard.press("Escape")
     assert not page.get_by_role("dialog").is_visible()
 
@@ -264,7 +267,7 @@ def test_a_text_named_jpg_gets_a_sentence_and_the_results_stay(page, room, tmp_p
     page.set_input_files(".ris-file", str(tmp_path / "letter.jpg"))
     page.get_by_text("“letter.jpg” can't be used").wait_for()
     assert first_hit(page) == room[1][5].id
-    kit.shoot(page, "voila-error")
+    kit.shoot(page, "page-error")
 
 
 def test_files_above_the_old_limit_arrive(page, room, tmp_path):
@@ -276,7 +279,7 @@ def test_files_above_the_old_limit_arrive(page, room, tmp_path):
     assert "1600 × 1067 pixels" in page.locator(".ris-query").inner_text()
     (tmp_path / "raw.jpg").write_bytes(bytes(14_000_000))
     page.set_input_files(".ris-file", str(tmp_path / "raw.jpg"))
-    page.get_by_text("“raw.jpg” can't be used").wait_for(timeout=20_000)
+    page.get_by_text("“raw.jpg” can't be used").wait_for()
     (tmp_path / "huge.jpg").write_bytes(bytes(20_000_001))
     page.set_input_files(".ris-file", str(tmp_path / "huge.jpg"))
     page.get_by_text("“huge.jpg” is larger than 20 MB").wait_for()
@@ -294,42 +297,168 @@ def test_forbidden_paths_and_addresses_get_a_sentence(page):
         page.get_by_text(answer).wait_for()
 
 
-def test_a_folder_is_loaded_with_progress_and_ledger_and_removed(page, room):
-    mine = room[0] / "mine"
-    mine.mkdir(exist_ok=True)
-    for picture in room[1][:12]:
-        shutil.copy(picture.path, mine)
+def own_folder(room, name, pictures):
+    """Return the new folder `name` below the allowed root, with copies of these pictures."""
+    folder = room[0] / name
+    folder.mkdir()
+    for picture in pictures:
+        shutil.copy(picture.path, folder)
+    return folder
+
+
+def load_folder(page, name):
+    """Load a folder by its name and wait until it is in the index."""
+    page.get_by_role("tab", name="Your folder").click()
+    page.get_by_role("combobox", name="Folder").fill(name)
+    page.get_by_role("button", name="Load").click()
+    page.get_by_text(re.compile("^Done: ")).wait_for()
+
+
+def searching_in(page):
+    """Return which data set the page says it searches in."""
+    return page.get_by_label("Searching in").locator("option:checked").inner_text()
+
+
+def test_a_folder_is_loaded_with_progress_and_ledger_searched_and_removed(page, room):
+    mine = own_folder(room, "mine", room[1][:12])
     (mine / "cut.jpg").write_bytes(room[1][0].path.read_bytes()[:1500])
     (mine / "text.jpg").write_text("no picture")
     page.get_by_role("tab", name="Your folder").click()
     box = page.get_by_role("combobox", name="Folder")
-    box.fill(str(room[0]) + "/mi")
-    page.wait_for_selector(f"datalist option[value='{mine}']", state="attached")
-    box.fill(str(mine))
+    box.fill("mi")
+    page.wait_for_selector("datalist option[value='mine']", state="attached")
+    box.fill("mine")
     box.press("Enter")
     page.wait_for_selector("progress")
-    page.get_by_text(re.compile(r"\d+ of 14 .* pictures/s")).wait_for()
-    kit.shoot(page, "voila-folder-loading")
-    page.get_by_text("Done: 12 pictures added.").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Stop").wait_for()
+    kit.shoot(page, "page-folder-loading")
+    page.get_by_text("Done: 12 pictures added.").wait_for()
     assert page.locator(".ris-ledger tbody tr").count() == 2
-    assert page.locator(".ris-total").inner_text() == f"{PICTURES + 12} pictures in the index"
-    kit.shoot(page, "voila-folder")
-    page.get_by_role("button", name="Load").click()
-    page.get_by_text("Done: nothing new to add.").wait_for()
-    page.get_by_role("tab", name="Near-duplicates").click()
-    page.wait_for_selector(".ris-group img")
-    assert page.locator(".ris-group").count() >= 10
-    kit.shoot(page, "voila-near-duplicates")
-    page.get_by_role("tab", name="Your folder").click()
-    page.get_by_role("button", name="Remove all my folders").click()
-    page.get_by_text("The data set and your files stay untouched.").wait_for()
-    kit.shoot(page, "voila-folder-sure")
-    page.get_by_role("button", name="Keep them").click()
-    assert page.locator(".ris-total").inner_text() == f"{PICTURES + 12} pictures in the index"
-    page.get_by_role("button", name="Remove all my folders").press("Enter")
-    page.get_by_role("button", name="Yes, remove them").click()
-    page.get_by_text("Removed from the index.").wait_for()
     assert page.locator(".ris-total").inner_text() == f"{PICTURES} pictures in the index"
+    kit.shoot(page, "page-folder")
+    page.locator(".ris-progress").get_by_role("button", name="Search in it").click()
+    page.get_by_text("12 pictures in the index").wait_for()
+    assert searching_in(page) == "mine (12)"
+    pick(page)
+    assert cards(page).count() == 11  # all but itself
+    page.get_by_role("tab", name="Near-duplicates").click()
+    page.get_by_text("No two pictures are that similar").wait_for()
+    page.get_by_role("tab", name="Your folder").click()
+    (mine / "again.jpg").write_bytes((mine / room[1][0].path.name).read_bytes())
+    (mine / room[1][5].path.name).unlink()
+    page.get_by_role("button", name="Load").click()
+    page.get_by_text("Done: 1 picture added, 1 removed, 11 unchanged.").wait_for()
+    page.get_by_role("tab", name="Near-duplicates").click()
+    page.get_by_label("Minimum similarity").fill("0.99")
+    page.wait_for_selector(".ris-group img")
+    assert page.locator(".ris-group").count() == 1
+    kit.shoot(page, "page-near-duplicates")
+    page.get_by_role("tab", name="Your folder").click()
+    page.get_by_role("button", name="Remove mine").click()
+    page.get_by_text("Remove “mine” from the index? Its files stay untouched.").wait_for()
+    kit.shoot(page, "page-folder-sure")
+    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Remove mine").press("Enter")
+    page.get_by_role("button", name="Yes, remove").click()
+    page.get_by_text("Removed from the index.").wait_for()
+    page.get_by_text(f"{PICTURES} pictures in the index").wait_for()
+    assert not page.get_by_label("Searching in").is_visible()  # there is only one again
+    assert len(list(mine.iterdir())) == 14
+
+
+def test_two_visitors_with_a_folder_each_see_both_and_keep_their_own(served, chromium, room):
+    one, other = (enter(chromium, served[0]) for _ in range(2))
+    own_folder(room, "cats", room[1][:5])
+    own_folder(room, "dogs", room[1][5:12])
+    for page, name in ((one, "cats"), (other, "dogs")):  # at once: nobody waits for the other
+        page.get_by_role("tab", name="Your folder").click()
+        page.get_by_role("combobox", name="Folder").fill(name)
+        page.get_by_role("button", name="Load").click()
+    for page, name, size in ((one, "cats", 5), (other, "dogs", 7)):
+        page.get_by_text(f"Done: {size} pictures added.").wait_for()
+        page.locator(".ris-progress").get_by_role("button", name="Search in it").click()
+        page.get_by_text(f"{size} pictures in the index").wait_for()
+        pick(page)
+        assert cards(page).count() == size - 1
+        assert searching_in(page) == f"{name} ({size})"
+    for page in (one, other):
+        listed = page.get_by_label("Searching in").locator("option").all_inner_texts()
+        assert {"cats (5)", "dogs (7)"} < set(listed)
+    other.get_by_role("tab", name="Your folder").click()
+    other.get_by_role("button", name="Remove cats").click()
+    other.get_by_text("Somebody else loaded it").wait_for()
+    kit.shoot(other, "page-folder-of-others")
+    other.get_by_role("button", name="Yes, remove").click()
+    one.get_by_text(f"{PICTURES} pictures in the index").wait_for()  # back on the default
+    assert searching_in(other) == "dogs (7)"
+    other.get_by_role("button", name="Remove dogs").click()
+    other.get_by_role("button", name="Yes, remove").click()
+    other.get_by_text(f"{PICTURES} pictures in the index").wait_for()
+    for page in (one, other):
+        assert page.errors == []
+        page.close()
+
+
+def state(page):
+    """Return what a visitor has in front of them: query, hits, settings."""
+    return page.evaluate(
+        """() => [document.querySelector(".ris-query strong")?.textContent,
+        [...document.querySelectorAll(".ris-card")].map(e => e.dataset.id),
+        [...document.querySelectorAll(".ris-controls input")].map(e => [e.value, e.checked]),
+        document.querySelector(".ris-box")?.style.cssText]"""
+    )
+
+
+def visitor_at_work(context, address, room):
+    """Return a page with a query, a region and settings of its own."""
+    page = enter(context, address)
+    upload(page, room[1][11].path)
+    for label, value in (("How many", "20"), ("Minimum score", "0.1")):
+        drawn = page.locator(".ris-grid").get_attribute("data-drawn")
+        page.get_by_label(label).fill(value)
+        wait_for_gallery(page, drawn)
+    drawn = page.locator(".ris-grid").get_attribute("data-drawn")
+    page.locator(".ris-region").press("ArrowRight")
+    page.locator(".ris-region").press("Enter")
+    wait_for_gallery(page, drawn)
+    page.get_by_text("Searching with this region.").wait_for()
+    return page
+
+
+def test_a_reload_keeps_query_results_and_settings(served, chromium, room):
+    page = visitor_at_work(chromium, served[0], room)
+    before = state(page)
+    assert len(before[1]) > 5
+    page.reload()
+    page.wait_for_selector(".ris-card")
+    assert state(page) == before
+    assert page.errors == []
+    page.close()
+
+
+def test_a_duplicated_tab_goes_on_and_so_does_the_first(served, chromium, room):
+    page = visitor_at_work(chromium, served[0], room)
+    before, session = state(page), page.evaluate("sessionStorage.session")
+    with page.expect_popup() as popup:
+        page.evaluate("window.open(location.href)")  # a window like this gets a copy of the storage
+    twin = popup.value
+    twin.wait_for_selector(".ris-card")
+    assert state(twin) == before
+    assert twin.evaluate("sessionStorage.session") == session
+    page.wait_for_function("old => sessionStorage.session !== old", arg=session)
+    page.get_by_text("Searching with this region.").wait_for()
+    drawn = twin.locator(".ris-grid").get_attribute("data-drawn")
+    twin.get_by_label("How many").fill("3")
+    wait_for_gallery(twin, drawn)
+    assert cards(twin).count() == 3
+    assert state(page) == before  # the twin's slider is not this tab's
+    drawn = page.locator(".ris-grid").get_attribute("data-drawn")
+    page.get_by_label("How many").fill("4")
+    wait_for_gallery(page, drawn)
+    assert cards(page).count() == 4
+    assert page.errors == []
+    twin.close()
+    page.close()
 
 
 def test_everything_works_by_keyboard(page):
@@ -379,104 +508,119 @@ def test_every_control_has_a_name_and_every_picture_a_text(page):
     assert nameless == []
 
 
+def overflowing(page):
+    """Return what sticks out on the right, once the window has settled."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page.evaluate(
+        """() => [...document.querySelectorAll('.ris *')].filter(e => e.offsetParent
+        && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"""
+    )
+
+
 @pytest.mark.parametrize("width", [900, 640])  # 640 is 1280 at 200 % zoom
 def test_it_fits_small_windows(page, width):
     pick(page)
     page.set_viewport_size({"width": width, "height": 900})
-    page.wait_for_timeout(300)
-    wide = page.evaluate(
-        """() => [...document.querySelectorAll('.ris *')].filter(e => e.offsetParent
-        && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"""
+    assert overflowing(page) == []
+    kit.shoot(page, f"page-{width}")
+
+
+def test_on_a_phone_the_results_come_before_the_settings(page):
+    order = "[...document.querySelector('.ris-search').children].map(e => e.className)"
+    pick(page)
+    assert page.evaluate(order) == ["ris-query", "ris-controls", "ris-results"]
+    page.get_by_label("How many").focus()
+    page.set_viewport_size({"width": 360, "height": 780})
+    page.wait_for_function(f"{order}[1] === 'ris-results'")  # for Tab and screen readers, too
+    tops = [page.locator(f".ris-{name}").bounding_box()["y"] for name in ("results", "controls")]
+    assert tops == sorted(tops)
+    assert page.evaluate("document.activeElement.type") == "range"  # the focus isn't lost
+    assert overflowing(page) == []
+    kit.shoot(page, "page-phone", full_page=True)
+    page.locator(".ris-jump").click()
+    assert 0 <= page.get_by_label("How many").bounding_box()["y"] < 780
+    for tab in ("Your folder", "Near-duplicates"):
+        page.get_by_role("tab", name=tab).click()
+        assert overflowing(page) == []
+        kit.shoot(page, f"page-phone-{tab.split()[-1].lower()}", full_page=True)
+    page.get_by_role("tab", name="Search").click()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_function(f"{order}[2] === 'ris-results'")
+
+
+FAINT = """() => {
+  const parse = (text) => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number);
+    return text.startsWith('color(') ? [255 * r, 255 * g, 255 * b, a] : [r, g, b, a]; };
+  const over = ([r, g, b, a], under) => [r, g, b].map((c, i) => c * a + under[i] * (1 - a));
+  const paper = (e) => { if (!e) return [255, 255, 255];
+    const colour = parse(getComputedStyle(e).backgroundColor);
+    return colour[3] === 1 ? colour : over(colour, paper(e.parentElement)); };
+  const light = (colour) => { const [r, g, b] = colour.map((c) => (c /= 255) <= 0.03928
+    ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const ratio = (e) => { const under = paper(e);
+    const ink = over(parse(getComputedStyle(e).color), under);
+    const [low, high] = [light(under), light(ink)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05); };
+  return [...document.querySelectorAll('.ris *')].filter((e) => e.offsetParent
+    && [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim())
+    && !e.matches('.ris-bar, .ris-rank, .ris-same, option')) // badges lie on pictures
+    .map((e) => [e.className, e.textContent.slice(0, 30), ratio(e)]).filter((row) => row[2] < 4.5);
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read_in_light_and_dark(page, room, scheme, tmp_path):
+    page.emulate_media(color_scheme=scheme)
+    pick(page)
+    page.locator(".ris-chip").first.click()
+    (tmp_path / "letter.jpg").write_text("Dear reader, this is not a picture.")
+    page.set_input_files(".ris-file", str(tmp_path / "letter.jpg"))
+    page.get_by_text("“letter.jpg” can't be used").wait_for()
+    ink, paper = page.eval_on_selector(
+        ".ris", "e => [getComputedStyle(e).color, getComputedStyle(document.body).backgroundColor]"
     )
-    assert wide == []
-    kit.shoot(page, f"voila-{width}")
+    assert (brightness(ink) > brightness(paper)) is (scheme == "dark")
+    assert page.evaluate(FAINT) == []
+    kit.shoot(page, f"page-{scheme}")
+    page.get_by_role("button", name="Clear", exact=True).click()
+    for tab in ("Your folder", "Near-duplicates"):
+        page.get_by_role("tab", name=tab).click()
+        assert page.evaluate(FAINT) == []
+    page.emulate_media(color_scheme="light")
 
 
-def answers_to_code(page, kernel):
-    """Ask a kernel to run code, as any script in the page could; return the kinds of answers."""
-    return page.evaluate(
-        """([kernel, session]) => new Promise((done) => {
-        const socket = new WebSocket(`ws://${location.host}/api/kernels/${kernel}/channels`);
-        const seen = [];
-        const ask = (type, content) => socket.send(JSON.stringify({channel: "shell", content,
-          header: {msg_id: type, msg_type: type, session, username: "", version: "5.3", date: ""},
-          parent_header: {}, metadata: {}, buffers: []}));
-        socket.onmessage = ({data}) => { if (typeof data === "string") {
-          const message = JSON.parse(data);
-          if (message.parent_header.session === session) seen.push(message.msg_type); } };
-        socket.onopen = () => { ask("kernel_info_request", {});
-          ask("execute_request", {code: "1 + 1", silent: false, allow_stdin: false}); };
-        setTimeout(() => { socket.close(); done(seen); }, 4000); })""",
-        [kernel, uuid.uuid4().hex],
-    )
+def test_a_killed_service_is_told_and_everything_is_there_when_it_is_back(room, chromium):
+    port, environ = kit.free_port(), database(room, "killed")
+    with kit.service(port, room[0] / "killed.log", environ) as process:
+        page = visitor_at_work(chromium, f"http://127.0.0.1:{port}", room)
+        before = state(page)
+        process.kill()
+        notice = page.locator(".ris-notice")
+        notice.get_by_text("The search service isn't answering").wait_for()
+        kit.shoot(page, "page-gone")
+        page.get_by_label("How many").fill("7")  # asked meanwhile: answered when it is back
+        process.wait()
+    assert state(page)[:2] == before[:2]  # what was found stays in sight
+    with kit.service(port, room[0] / "killed.log", environ):
+        page.wait_for_function("document.querySelectorAll('.ris-card').length === 7")
+        page.get_by_text("Searching with this region.").wait_for()
+        notice.wait_for(state="hidden")
+        assert state(page)[0] == before[0]
+        assert state(page)[1] == before[1][:7]
+        kit.shoot(page, "page-back")
+    assert page.errors == []
+    page.close()
 
 
-def test_no_source_is_sent_and_no_code_can_be_run(page, voila):
-    assert "open_engine" not in page.content()
-    kernel = re.search(r'"kernelId":\s*"([^"]+)"', page.content()).group(1)
-    answers = answers_to_code(page, kernel)
-    assert "kernel_info_reply" in answers
-    assert "execute_reply" not in answers
-    for path in ("/voila/files/app.ipynb", "/voila/files/..%2fvoila.json", "/etc/passwd"):
-        with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(voila + path)
-
-
-@pytest.fixture(scope="module")
-def pair(room, chromium):
-    """The page over two embeddings, max and avg, in a Voilà of its own."""
-    book = kit.notebook(
-        room[0] / "pair.ipynb",
-        "from helpers.search import open_engine\nfrom search_app import SearchApp",
-        "SearchApp(open_engine('max'), open_engine('avg'))",
-    )
-    with kit.voila(book, room[0] / "pair.log", database(room, "pair")) as address:
-        page = kit.visit(chromium, address)
-        page.wait_for_selector(".ris-strip img", timeout=SLOW)
-        yield page
+def test_a_service_without_milvus_says_why_and_the_page_shows_it(room, chromium):
+    port = kit.free_port()
+    environ = database(room, "no-milvus") | {"MILVUS_URI": f"http://127.0.0.1:{kit.free_port()}"}
+    with kit.service(port, room[0] / "no-milvus.log", environ):
+        page = kit.visit(chromium, f"http://127.0.0.1:{port}")
+        page.get_by_text("Milvus").wait_for()
+        kit.shoot(page, "page-no-milvus")
+        assert page.locator(".ris-strip").count() == 0
         page.close()
-
-
-def scores(page):
-    return page.locator(".ris-score").all_inner_texts()
-
-
-def test_another_embedding_gives_other_results(pair):
-    pick(pair)
-    before = scores(pair)
-    choice = pair.get_by_label("Embedding")
-    assert choice.locator("option").count() == 2
-    for name, same in (("vgg16-conv5-avg-224", False), ("vgg16-conv5-max-224", True)):
-        drawn = pair.locator(".ris-grid").get_attribute("data-drawn")
-        choice.select_option(name)
-        wait_for_gallery(pair, drawn)
-        assert (scores(pair) == before) is same
-    kit.shoot(pair, "voila-embeddings")
-    assert pair.errors == []
-
-
-def test_a_kernel_that_died_is_told_in_a_sentence(pair):
-    """This comes last on this page: nothing answers it any more."""
-    pick(pair)
-    notice = pair.locator(".ris-notice")
-    pair.wait_for_timeout(11_000)  # longer than the page waits: it must not cry wolf
-    assert not notice.is_visible()
-    kernel = re.search(r'"kernelId":\s*"([^"]+)"', pair.content()).group(1)
-    kit.kill_kernel(kernel)
-    for value in range(5, 9):  # an impatient visitor must not put the answer off
-        pair.get_by_label("How many").fill(str(value))
-        pair.wait_for_timeout(3000)
-    notice.get_by_text("isn't answering. Reload the page").wait_for(timeout=1000)
-    assert cards(pair).count() == 12
-    box = notice.bounding_box()  # it must be seen wherever the page is scrolled to
-    assert 0 <= box["y"] < 100
-    assert 0 <= box["x"] < box["x"] + box["width"] <= 1280
-    kit.shoot(pair, "voila-no-answer")
-    pair.get_by_role("button", name="Why this one").first.click()
-    pair.get_by_role("dialog").get_by_text("One moment").wait_for()
-    over = "e => e.contains(document.elementFromPoint(640, e.getBoundingClientRect().y + 8))"
-    pair.wait_for_function(f"({over})(document.querySelector('.ris-notice'))", timeout=20_000)
-    kit.shoot(pair, "voila-no-answer-dialog")
 
 
 @pytest.fixture(scope="module")
@@ -487,7 +631,7 @@ def lab(room, chromium):
     shutil.copy(kit.ROOT / "notebooks" / "04_search_by_image.ipynb", folder)  # the lab saves
     with kit.jupyter(folder, room[0] / "lab.log", environ) as address:
         page = run_all(chromium, f"{address}/lab/tree/04_search_by_image.ipynb?reset")
-        page.wait_for_selector(".ris-strip img", timeout=2 * SLOW)
+        page.wait_for_selector(".ris-strip img")
         yield page
         page.close()
 
@@ -495,8 +639,8 @@ def lab(room, chromium):
 def run_all(context, address):
     """Open a notebook in JupyterLab, run all its cells and return the page."""
     page = kit.visit(context, address, 1440, 1000)
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=SLOW)
-    page.get_by_text(re.compile(r"\| Idle$")).wait_for(timeout=SLOW)  # before, it runs nothing
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    page.get_by_text(re.compile(r"\| Idle$")).wait_for()  # before, it runs nothing
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     return page
@@ -519,8 +663,6 @@ def test_notebook_04_searches_in_jupyterlab_light_and_dark(lab, room):
     assert brightness(ink) > 180
     assert brightness(paper) < 80
     theme(lab, "JupyterLab Light")
-    kernel = lab.evaluate("async () => (await (await fetch('/api/kernels')).json())[0].id")
-    assert "execute_reply" in answers_to_code(lab, kernel)  # here one may: the test can fail
     assert lab.errors == []
 
 
@@ -528,7 +670,12 @@ def theme(page, name):
     """Switch JupyterLab's theme and wait until it is drawn."""
     page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
     page.wait_for_function(f"document.body.dataset.jpThemeName === '{name}'")
-    page.wait_for_timeout(1000)
+    dark = str(name.endswith("Dark")).lower()
+    page.wait_for_function(
+        """dark => { const [red] = getComputedStyle(document.querySelector('.ris'))
+        .backgroundColor.match(/\\d+/g); return (red < 80) === dark; }""",
+        arg=dark == "true",
+    )
 
 
 def brightness(colour):
@@ -541,6 +688,57 @@ def large(picture, path, size=12_000_000):
     content = picture.path.read_bytes()
     path.write_bytes(content + bytes(size - len(content)))
     return path
+
+
+@pytest.fixture(scope="module")
+def pair(room, chromium):
+    """The widget over two embeddings, max and avg, in a JupyterLab of its own."""
+    folder = room[0] / "pair"
+    environ = database(room, "pair-data")
+    folder.mkdir()
+    kit.notebook(
+        folder / "pair.ipynb",
+        "from helpers.search import open_engine\nfrom search_app import SearchApp",
+        "SearchApp(open_engine('max'), open_engine('avg'))",
+    )
+    with kit.jupyter(folder, room[0] / "pair.log", environ) as address:
+        page = run_all(chromium, f"{address}/lab/tree/pair.ipynb?reset")
+        page.wait_for_selector(".ris-strip img")
+        yield page
+        page.close()
+
+
+def scores(page):
+    return page.locator(".ris-score").all_inner_texts()
+
+
+def test_another_embedding_gives_other_results(pair):
+    pick(pair)
+    before = scores(pair)
+    choice = pair.get_by_label("Searching in")
+    names = choice.locator("option").evaluate_all("es => es.map(e => e.value)")
+    assert len(names) == 2
+    for name, same in ((names[1], False), (names[0], True)):
+        drawn = pair.locator(".ris-grid").get_attribute("data-drawn")
+        choice.select_option(name)
+        wait_for_gallery(pair, drawn)
+        assert (scores(pair) == before) is same
+    kit.shoot(pair, "lab-embeddings")
+    assert pair.errors == []
+
+
+def test_a_kernel_that_died_is_told_in_a_sentence(pair):
+    """This comes last on this page: nothing answers it any more."""
+    pick(pair)
+    notice = pair.locator(".ris-notice")
+    pair.wait_for_timeout(11_000)  # longer than the page waits: it must not cry wolf
+    assert not notice.is_visible()
+    kernel = pair.evaluate("async () => (await (await fetch('/api/kernels')).json())[0].id")
+    kit.kill_kernel(kernel)
+    pair.get_by_label("How many").fill("5")
+    notice.get_by_text("isn't answering. Reload the page").wait_for()
+    assert cards(pair).count() == 12
+    kit.shoot(pair, "lab-no-answer")
 
 
 def choose_file(page, path):
@@ -579,13 +777,13 @@ def test_only_the_projects_configuration_lets_12_mb_through(options, room, chrom
     )
     with kit.jupyter(tmp_path, tmp_path / "lab.log", options=options) as address:
         page = run_all(chromium, f"{address}/lab/tree/upload.ipynb?reset")
-        page.get_by_text("ready", exact=True).wait_for(timeout=SLOW)
+        page.get_by_text("ready", exact=True).wait_for()
         choose_file(page, room[1][0].path)
         page.get_by_text(f"arrived: {room[1][0].path.stat().st_size}").wait_for()
         choose_file(page, large(room[1][0], tmp_path / "large.jpg"))
         arrived = page.get_by_text("arrived: 12000000")
         if options:
-            arrived.wait_for(timeout=20_000)
+            arrived.wait_for()
         else:
             page.wait_for_timeout(8000)
             assert arrived.count() == 0

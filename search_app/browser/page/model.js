@@ -14,7 +14,7 @@ export class Model {
   lasting = {}; // what a service that has lost this session needs: settings, query, region
   restoring = false;
 
-  get = (name) => this.parts[name] ?? {};
+  get = (name) => (this.parts[name] ??= {}); // always the same one, to be compared
   on = (event, action) => (this.listeners[event] ||= new Set()).add(action);
   off = (event, action) => this.listeners[event]?.delete(action);
   emit = (event, value) => this.listeners[event]?.forEach((action) => action(value));

@@ -11,7 +11,9 @@ const STARTING_MS = 500; // between questions to a service that is starting
 const PATIENCE_MS = 5000; // for an answer
 const TAKEN_OVER = 4001; // close code: a newer tab has this session, because this one was duplicated
 const FORBIDDEN = 4003; // close code: the token is wrong or missing
+const FULL = 1013; // close code: no room for another visitor
 const GONE = "The search service isn't answering. This page goes on by itself as soon as it's back.";
+const NO_ROOM = "There are more visitors than the search service can take. This page tries again by itself.";
 const NO_TOKEN = "This address needs a token. Open the link that the service printed when it started.";
 
 const waiting = document.getElementById("waiting");
@@ -89,7 +91,7 @@ async function run() {
         sessionId(true);
         continue;
       }
-      say({ text: GONE });
+      say({ text: code === FULL ? NO_ROOM : GONE });
     } else say(state);
     const pause = PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)];
     await new Promise((done) => setTimeout(done, state.starting ? STARTING_MS : pause));
