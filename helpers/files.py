@@ -8,8 +8,6 @@ import time
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
-
 
 @contextmanager
 def atomic_write(path, durable=False):
@@ -42,12 +40,6 @@ def durable_replace(part, path):
         os.close(folder)
 
 
-def sync_all():
-    """Return when the disk has all that was written, also files that nobody synced one by one."""
-    if hasattr(os, "sync"):  # Windows writes a closed file's content before its new name
-        os.sync()
-
-
 def write_json(path, content, indent=None):
     """Write `content` as JSON to `path`, atomically and durably."""
     with atomic_write(path, durable=True) as file:
@@ -75,7 +67,7 @@ def file_lock(path, on_wait=None):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     except OSError as error:
-        if error.errno not in READ_ONLY:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise
         file = None
     with file or nullcontext():

@@ -78,81 +78,68 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     BOOTCAMP_DATA, BOOTCAMP_DATASET, BOOTCAMP_OFFLINE, BOOTCAMP_KIT, BOOTCAMP_PRECISION,
     BOOTCAMP_ROOTS, MILVUS_URI and MILVUS_TOKEN are explained in the README. BOOTCAMP_VOC_MIRRORS
     (addresses of the VOC archive, separated by spaces), BOOTCAMP_TIMEOUT (seconds a server may be
-    silent) and BOOTCAMP_LEAST_RATE (bytes a second, below which it is given up after a minute) are
-    for networks with a mirror or a proxy of their own, KERAS_HOME is Keras' own.
+    silent) and BOOTCAMP_LEAST_RATE (bytes a second that it must send over a minute) are for
+    networks with a mirror or a proxy of their own, KERAS_HOME is Keras' own.
 
     Relative paths start at the project's root, because a notebook's working directory is
     `notebooks/`. With a kit, nothing is fetched from the network. Raises SettingsError for a flag
     or a number that isn't one, a user that doesn't exist, and a file where a folder belongs.
     """
     env = os.environ if environ is None else environ
-    data, kit = _path(env, "BOOTCAMP_DATA", "data"), env.get("BOOTCAMP_KIT")
-    _assert_folder(data)
-    uri = env.get("MILVUS_URI") or str(data / "milvus.db")
+
+    def value(name, default=""):
+        return env.get(name) or default
+
+    data, kit = _path("BOOTCAMP_DATA", value("BOOTCAMP_DATA", "data")), value("BOOTCAMP_KIT")
+    uri = value("MILVUS_URI", str(data / "milvus.db"))
+    for path in (data, *data.parents):
+        if os.path.isfile(path):
+            raise SettingsError(
+                f"BOOTCAMP_DATA is {data}, but {path} is a file. Set it to a folder."
+            )
     return Settings(
         data=data,
-        dataset=env.get("BOOTCAMP_DATASET") or "auto",
-        offline=_flag(env, "BOOTCAMP_OFFLINE") or bool(kit),
-        kit=_path(env, "BOOTCAMP_KIT") if kit else None,
-        milvus_uri=uri if "://" in uri else str(_expand("MILVUS_URI", uri)),
-        milvus_token=env.get("MILVUS_TOKEN") or "",
-        precision=env.get("BOOTCAMP_PRECISION") or "auto",
-        roots=_roots(env, data),
-        keras_home=_path(env, "KERAS_HOME", "~/.keras"),
-        voc_mirrors=tuple((env.get("BOOTCAMP_VOC_MIRRORS") or "").split()),
-        timeout=_positive(env, "BOOTCAMP_TIMEOUT", "20", "seconds"),
-        least_rate=_positive(env, "BOOTCAMP_LEAST_RATE", "4000", "bytes a second"),
+        dataset=value("BOOTCAMP_DATASET", "auto"),
+        offline=_flag("BOOTCAMP_OFFLINE", value("BOOTCAMP_OFFLINE", "0")) or bool(kit),
+        kit=_path("BOOTCAMP_KIT", kit) if kit else None,
+        milvus_uri=uri if "://" in uri else str(_path("MILVUS_URI", uri)),
+        milvus_token=value("MILVUS_TOKEN"),
+        precision=value("BOOTCAMP_PRECISION", "auto"),
+        roots=_roots(value("BOOTCAMP_ROOTS"), data),
+        keras_home=_path("KERAS_HOME", value("KERAS_HOME", "~/.keras")),
+        voc_mirrors=tuple(value("BOOTCAMP_VOC_MIRRORS").split()),
+        timeout=_positive("BOOTCAMP_TIMEOUT", value("BOOTCAMP_TIMEOUT", "20")),
+        least_rate=_positive("BOOTCAMP_LEAST_RATE", value("BOOTCAMP_LEAST_RATE", "4000")),
     )
 
 
-def _path(env, name, default=""):
-    return _expand(name, env.get(name) or default)
-
-
-def _expand(name, text):
+def _path(name, text):
     """Return `text` as a path that starts at the project's root or, after ~, at home."""
-    try:
-        return ROOT / Path(text).expanduser()
-    except RuntimeError as error:
-        raise SettingsError(
-            f"{name} is {text!r}, and there is no such user here. Set it to a whole path."
-        ) from error
+    whole = os.path.expanduser(text)  # it leaves ~ and a name that nobody has as they are
+    if whole.startswith("~"):
+        raise SettingsError(f"{name} is {text!r}: nobody has that name. Set it to a whole path.")
+    return ROOT / whole
 
 
-def _assert_folder(data):
-    """Raise SettingsError when `data`, or what it would be in, is a file."""
-    file = next((path for path in (data, *data.parents) if path.is_file()), None)
-    if file:
-        raise SettingsError(f"BOOTCAMP_DATA is {data}, but {file} is a file. Set it to a folder.")
-
-
-def _roots(env, data):
-    """Return the folders that are named as in PATH; by default `data` and the project."""
-    parts = (env.get("BOOTCAMP_ROOTS") or "").split(os.pathsep)
-    named = [_expand("BOOTCAMP_ROOTS", part) for part in parts if part]
+def _roots(text, data):
+    """Return the folders in `text`, separated as in PATH; by default `data` and the project."""
+    named = [_path("BOOTCAMP_ROOTS", part) for part in text.split(os.pathsep) if part]
     return tuple(dict.fromkeys(path.resolve() for path in named or (data, ROOT)))
 
 
-def _flag(env, name):
-    """Return True for 1/true/yes/on and False for 0/false/no/off or nothing."""
-    word = (env.get(name) or "0").strip().lower()
-    if word in {"1", "true", "yes", "on"}:
-        return True
-    if word in {"0", "false", "no", "off"}:
-        return False
-    raise SettingsError(f"{name} is {word!r}, which is neither yes nor no. Set it to 1 or 0.")
+def _flag(name, text):
+    """Return True for 1/true/yes/on and False for 0/false/no/off."""
+    word = text.strip().lower()
+    if word not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
+        raise SettingsError(f"{name} is {text!r}, which is neither yes nor no. Set it to 1 or 0.")
+    return word in {"1", "true", "yes", "on"}
 
 
-def _positive(env, name, default, unit):
-    """Return a positive number of `unit`."""
-    text = env.get(name) or default
+def _positive(name, text):
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise SettingsError(
-            f"{name} is {text!r}, which isn't a positive number. Set it to {unit}, such as "
-            f"{default}."
-        )
+        raise SettingsError(f"{name} is {text!r}. Set it to a number above 0, or unset it.")
     return number

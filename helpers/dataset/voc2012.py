@@ -4,16 +4,8 @@ import math
 from pathlib import PurePosixPath
 
 from helpers.dataset.pictures import Selection
-from helpers.fetch import archive, stream
-from helpers.fetch.download import (
-    DownloadError,
-    KitError,
-    Part,
-    fetch,
-    kit_file,
-    megabytes,
-    need_space,
-)
+from helpers.fetch import archive, download, stream
+from helpers.fetch.download import DownloadError, KitError, megabytes
 from helpers.files import read_json, tree_size
 from helpers.settings import Settings
 
@@ -121,7 +113,7 @@ def _restore(count, settings, progress):
 def _from_kit(count, settings, progress):
     """Return the kit's archive, which of its files are wanted (None for all), and some words."""
     largest = ALL if count == ALL else kit_count(settings)
-    path = kit_file(settings.kit, f"voc/{archive_name(largest, settings)}", progress)
+    path = download.kit_file(settings.kit, f"voc/{archive_name(largest, settings)}", progress)
     only = None if count == ALL else stream.find(count, path).paths
     return path, only, "from the kit, verified"
 
@@ -130,19 +122,14 @@ def _from_web(count, settings, progress):
     """Return the archive from an address, which of its files are wanted, and what that took."""
     release, urls = settings.voc_release, settings.voc_mirrors or settings.voc_release.urls
     path = settings.data / "downloads" / release.file
+    size = None if settings.voc_mirrors and count < ALL else release.size
+    part = download.Part(path, urls, settings, size, release.digests)
     if count < ALL:
-        size = None if settings.voc_mirrors else release.size
-        part = Part(path, urls, settings, size, release.digests)
         source, only, end = stream.first(count, part, progress)
-        words = f"streamed, {megabytes(end)}"
-        return (
-            source,
-            only,
-            words + (f" of the archive's {megabytes(part.total)}" if part.total else ""),
-        )
+        of_all = f" of the archive's {megabytes(part.total)}" if part.total else ""
+        return source, only, f"streamed, {megabytes(end)}{of_all}"
     if not settings.offline:
-        need = 2 * release.size - tree_size(_folder(count, settings), path.parent)
-        need_space(path.parent, need)
-    part = Part(path, urls, settings, release.size, release.digests)
-    words = f"downloaded and verified, {megabytes(release.size)}"
-    return fetch(part, progress), None, words
+        have = tree_size(_folder(count, settings), path.parent)
+        download.need_space(path.parent, 2 * release.size - have)
+    whole = download.fetch(part, progress)
+    return whole, None, f"downloaded and verified, {megabytes(release.size)}"

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from helpers.errors import PlainError
 from helpers.fetch.download import byte_bar
-from helpers.files import atomic_write, read_json, sync_all, write_json
+from helpers.files import atomic_write, read_json, write_json
 
 BEGUN, MARKER = ".archive.json", ".complete.json"
 
@@ -118,10 +118,10 @@ def unpack(
 ) -> None:
     """Unpack the tar `archive`, or `only` these of its files, into `folder`.
 
-    It goes on where an earlier run stopped. When all of exactly this archive is there, nothing
-    happens. A file that is there with the right size stays, because each gets its name only when
-    whole; but a folder begun with another archive is emptied first. The marker is written last,
-    once the disk has the files, and names them in the archive's order. Raises ArchiveError.
+    It goes on where an earlier run stopped, and does nothing when all of exactly this archive is
+    there. A file that is there with the right size stays, because each gets its name only when
+    whole; but a folder begun with another archive is emptied first. The marker is written last
+    and names the files in the archive's order. Raises ArchiveError.
     """
     begun, status = read_json(folder / BEGUN), archive.stat()
     identity = {"bytes": status.st_size, "changed": status.st_mtime_ns}
@@ -135,19 +135,21 @@ def unpack(
     files = {}  # in order, and each once
     with archive.open("rb") as file, byte_bar("unpacking", status.st_size, 0, progress) as bar:
         for member in members(file.read):
-            target = folder / member.path
-            # Of two members with one name the later one counts, as for every tar program.
-            whole = os.path.isfile(target) and target.stat().st_size == member.size
-            if only is None or member.path in only:
-                if member.path in files or not whole:
-                    save(member, target)
-                files[member.path] = None
             bar.update(member.end - bar.n)
             if only is not None and len(files) == len(only):
                 break
+            if only is not None and member.path not in only:
+                continue
+            target = folder / member.path
+            # Of two members with one name the later one counts, as for every tar program.
+            whole = os.path.isfile(target) and target.stat().st_size == member.size
+            if member.path in files or not whole:
+                save(member, target)
+            files[member.path] = None
     for part in folder.rglob(".*.part"):  # what a killed run left
         part.unlink(missing_ok=True)
-    sync_all()
+    if hasattr(os, "sync"):  # the disk has all files before the marker says so
+        os.sync()
     write_json(folder / MARKER, {"files": [str(path) for path in files]})
 
 

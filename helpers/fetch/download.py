@@ -207,13 +207,13 @@ class Part:
             self.file.open("a+b") as file,
         ):
             if body.start and len({note.get("total"), body.total} - {None}) > 1:
-                self._refuse(url)
+                self._refuse(url, file)
             source = {"url": url, "version": body.version, "total": body.total}
             file.seek(body.start)
             while data := body.read(1 << 16):
                 known = file.read(len(data))
                 if not data.startswith(known):
-                    self._refuse(url)
+                    self._refuse(url, file)
                 if known != data and note != source:
                     note = source
                     write_json(self._note, note)
@@ -237,19 +237,17 @@ class Part:
         durable_replace(self.file, self.path)
         write_json(self._note, self._verified())
 
-    def _refuse(self, url):
-        """Raise RemoteError because `url` has another file than the one that was begun.
-
-        That one is forgotten unless its own address is still among those to be asked.
-        """
-        begun = self.note.get("url")
-        if begun != url and begun in self.urls:
-            raise RemoteError(
-                f"it holds a different file than the one begun at {begun}; if that was the wrong "
-                f"one, delete {self.file}"
-            )
-        self.keep(0)
-        raise RemoteError("it holds a different file than the one that was begun", again=True)
+    def _refuse(self, url, file):
+        """Raise RemoteError: `url` has another file than the one that was begun, or has now."""
+        begun = self.note.get("url", url)
+        if begun == url:
+            file.truncate(0)
+            self._note.unlink(missing_ok=True)
+        raise RemoteError(
+            f"it holds a different file than the one begun at {begun}; if that was the wrong one, "
+            f"delete {self.file}",
+            again=begun == url,
+        )
 
     def _verified(self):
         status = self.path.stat()
