@@ -45,10 +45,11 @@ class Details:
     def _large(self, picture_id):
         picture, engine = self.session.locate(picture_id), self.session.engine
         image = thumbs.read_picture(picture.path)
-        boxes = [_fraction(box, image.size) for box in picture.boxes]
+        size = picture.width, picture.height  # the file's own; a huge one is opened smaller
+        boxes = [_fraction(box, size) for box in picture.boxes]
         path = engine.dataset.relative(picture)
         view = {"id": picture_id, "path": path, "labels": list(picture.labels), "boxes": boxes}
-        return view | {"size": list(image.size), "picture": thumbs.jpeg(image, 1000)}
+        return view | {"size": list(size), "picture": thumbs.jpeg(image, 1000)}
 
     def _why(self, picture_id):
         asked, engine = self.session.query, self.session.engine

@@ -44,8 +44,7 @@ def _load(job, folder, catalogue):
     """List, embed and write, so that the collection holds exactly what the folder does."""
     job.step("reading")
     settings = replace(catalogue.settings, dataset=str(folder))
-    data = dataset.load(settings, progress=False, watch=job.watch)
-    data, ledger = inside(data, catalogue.roots)
+    data, ledger = inside(_listed(settings, folder, job), catalogue.roots)
     job.step("embedding", **_skipped(ledger))
     extractor = copy.copy(catalogue.default.extractor)
     vectors, state = _vectors(extractor, data, job)
@@ -53,9 +52,19 @@ def _load(job, folder, catalogue):
         ledger.add(shown(entry.path, (folder,)), entry.reason)
     job.step("writing", **_skipped(ledger))
     if not vectors.ids and state == "done":
-        raise FolderError(f"No picture in “{folder.name}” can be used. Load another folder.")
+        raise _no_picture(folder)
     facts = _write(extractor, data, vectors, ledger, catalogue) if vectors.ids else {}
     job.step(state, **facts, **_skipped(ledger))
+
+
+def _listed(settings, folder, job):
+    """Return the Dataset in `folder`; an error names no file, because some may be outside."""
+    try:
+        return dataset.load(settings, progress=False, watch=job.watch)
+    except dataset.DatasetError as error:
+        if isinstance(error.__cause__, OSError):  # of the disk, and not of the pictures
+            raise
+        raise _no_picture(folder) from None
 
 
 def inside(data: dataset.Dataset, roots: Sequence[Path]) -> tuple[dataset.Dataset, Ledger]:
@@ -105,6 +114,13 @@ def _write(extractor, data, vectors, ledger, catalogue):
     catalogue.add(Engine(networks[0], index, data, networks[1]), data.folder)
     rows = {key: getattr(result, key) for key in ("written", "deleted", "unchanged")}
     return rows | {"collection": index.name}
+
+
+def _no_picture(folder):
+    return FolderError(
+        f"No picture in “{folder.name}” can be used. Put .jpg or .png files into it, then load it "
+        "again, or load another folder."
+    )
 
 
 def _skipped(ledger):

@@ -246,8 +246,8 @@ class Session:
         """Return the Query for a picture of the data set."""
         found = self.locate(picture_id)
         image = thumbs.read_picture(found.path)
-        known = {"dataset": self.engine.dataset.name, "id": found.id, "labels": found.labels}
-        return Query(found.path.name, image, **known)
+        whose = self.engine.dataset.name, found.id, found.labels
+        return Query(found.path.name, image, (found.width, found.height), *whose)
 
     def _suggest(self):
         engine = self.engine

@@ -1,14 +1,19 @@
 """What a visitor does, without a browser: real pictures, the real network, a real index."""
 
+import gc
 import io
+import json
 import shutil
 import threading
+import tracemalloc
 
 import app_kit
 import pytest
 from PIL import Image
 
-from helpers.dataset.pictures import Picture
+from search_app import jobs, safe_url
+from search_app.catalogue import Catalogue
+from search_app.messages import dispatch
 from search_app.session import Session
 
 pytestmark = pytest.mark.weights
@@ -25,9 +30,9 @@ def engines(shared_settings, tmp_path_factory):
 class Visit:
     """A session with what it has published, the latest by name and everything in order."""
 
-    def __init__(self, engines, roots):
+    def __init__(self, catalogue):
         self.shown, self.history = {}, []
-        self.session = Session(engines, self._publish, roots)
+        self.session = Session(catalogue, self._publish)
 
     def _publish(self, name, value):
         self.shown[name] = value
@@ -46,17 +51,25 @@ class Visit:
         return [hit["id"] for hit in self.shown["results"]["hits"]]
 
     def states(self):
-        return [value["state"] for name, value in self.history if name == "folder"]
+        return [value.get("state") for name, value in self.history if name == "folder"]
 
 
 @pytest.fixture
-def visit(engines, tmp_path):
-    visit = Visit(engines, [tmp_path])
+def catalogue(engines, tmp_path):
+    catalogue = Catalogue(engines, [tmp_path])
+    yield catalogue
+    for name in list(catalogue.engines)[len(engines) :]:
+        catalogue.drop(name)
+    catalogue.close()
+
+
+@pytest.fixture
+def visit(catalogue):
+    visit = Visit(catalogue)
     yield visit
-    visit.session.folder.stop()
-    visit.session.folder.worker.wait()
-    visit.session.folder.unload()
+    visit.session.folders.stop()
     visit.wait()
+    visit.session.close()
 
 
 @pytest.fixture
@@ -75,6 +88,14 @@ def mine(tmp_path, pictures):
     (folder / "cut.jpg").write_bytes(pictures[0].path.read_bytes()[:2000])
     (folder / "text.jpg").write_text("no picture")
     return folder
+
+
+@pytest.fixture
+def loaded(visit, mine):
+    """The name of the collection of the folder `mine`, loaded."""
+    visit.session.folders.load("mine")
+    visit.wait()
+    return visit.shown["folder"]["collection"]
 
 
 def test_an_uploaded_picture_finds_itself(visit, pictures):
@@ -156,13 +177,25 @@ def test_a_part_is_another_query_and_the_whole_comes_back(visit, pictures):
     assert visit.shown["query"]["region"] is None
 
 
-def test_the_controls_search_again_without_embedding_again(visit, engines, pictures):
+class Counting:
+    """An embedder, as a batcher is one, that notes what it was asked for."""
+
+    def __init__(self, extractor):
+        self.extractor, self.sources = extractor, []
+
+    def embed(self, source):
+        self.sources.append(source)
+        return self.extractor.embed(source)
+
+
+def test_the_controls_search_again_without_embedding_again(visit, engines, pictures, monkeypatch):
     visit.session.upload(pictures[3].path.read_bytes(), "a.jpg")
     visit.wait()
     label = visit.shown["facts"]["classes"][0]
-    with engines[0].lock:  # so that whoever needs the network has to wait
-        visit.session.choose(k=24, labels=[label], mode="none")
-        visit.session.worker.wait(20)
+    embedder = Counting(engines[0].extractor)
+    monkeypatch.setattr(engines[0], "embedder", embedder)
+    visit.session.choose(k=24, labels=[label], mode="none")
+    visit.wait()
     assert all(label not in hit["labels"] for hit in visit.shown["results"]["hits"])
     visit.session.choose(mode="any")
     visit.wait()
@@ -171,16 +204,26 @@ def test_the_controls_search_again_without_embedding_again(visit, engines, pictu
     visit.session.choose(labels=[], min_score=0.999)
     visit.wait()
     assert visit.ids() == [pictures[3].id]
+    assert embedder.sources == []
+    visit.session.select_region([0, 0, 0.5, 0.5])
+    visit.wait()
+    assert len(embedder.sources) == 1
 
 
 def test_the_other_embedding_has_other_scores(visit, engines, pictures):
     visit.session.pick(pictures[3].id)
     visit.wait()
     before = visit.shown["results"]["hits"]
-    visit.session.choose(engine=engines[1].extractor.name)
+    assert [(e["name"], e["default"]) for e in visit.shown["facts"]["engines"]] == [
+        (engines[0].index.name, True),
+        (engines[1].index.name, False),
+    ]
+    titles = [e["title"] for e in visit.shown["facts"]["engines"]]
+    assert titles == [f"app-test · {e.extractor.name}" for e in engines]
+    visit.session.choose(engine=engines[1].index.name)
     visit.wait()
+    assert visit.shown["options"]["engine"] == engines[1].index.name
     assert visit.shown["results"]["hits"][0]["score"] != before[0]["score"]
-    assert visit.shown["facts"]["engines"] == [e.extractor.name for e in engines]
 
 
 def test_removing_the_query_empties_the_page(visit, pictures):
@@ -208,7 +251,8 @@ def test_paths_and_addresses_keep_to_the_rules(visit, tmp_path, pictures):
     visit.session.open("here.jpg")
     visit.wait()
     assert visit.ids()[0] == pictures[4].id
-    for text in ("../x.jpg", "/etc/passwd", "file:///etc/passwd", "http://127.0.0.1/a.jpg", "mine"):
+    texts = ("../x.jpg", "/etc/passwd", "file:///etc/passwd", "http://127.0.0.1/a.jpg", "mine")
+    for text in (*texts, "ä" * 3000, "~nobody-of-that-name/a.jpg", "http://ä..b/", "a\0b"):
         visit.session.open(text)
         visit.wait()
         assert visit.shown["status"]["error"]
@@ -225,122 +269,306 @@ def test_what_nobody_foresaw_is_told_without_a_traceback_and_logged_with_it(visi
     visit.history.clear()
 
 
-def test_a_folder_is_loaded_with_a_ledger_and_only_once(visit, mine, engines):
-    before = engines[0].index.count()
-    visit.session.folder.load(str(mine))
-    visit.session.folder.load(str(mine))  # an impatient second click
-    visit.wait()
-    assert engines[0].index.count() == before + 3 == visit.shown["facts"]["count"]
+def test_a_folder_becomes_a_data_set_that_everybody_can_choose(visit, loaded, mine, pictures):
     folder = visit.shown["folder"]
-    assert (folder["state"], folder["added"], folder["total"]) == ("done", 3, 5)
+    assert (folder["state"], folder["added"], folder["folder"]) == ("done", 3, "mine")
     assert [path for path, _ in folder["skipped"]] == ["cut.jpg", "text.jpg"]
-    assert visit.states().count("done") == 1
+    assert folder["folders"] == [["mine", 3, loaded, True]]
     assert "loading" in visit.states()
-    visit.session.folder.load(str(mine))
+    other = Visit(visit.session.catalogue)
+    assert other.shown["folder"]["folders"] == [["mine", 3, loaded, False]]
+    other.session.choose(engine=loaded)
+    assert other.shown["facts"]["count"] == 3
+    assert other.shown["facts"]["classes"] == ["deeper"]
+    other.session.upload(pictures[2].path.read_bytes(), "a.jpg")
+    other.wait()
+    name = f"deeper/{pictures[2].path.name}"
+    hit = other.shown["results"]["hits"][0]
+    assert (hit["id"], hit["path"], hit["labels"]) == (name, name, ["deeper"])
+    assert len(other.ids()) == 3
+    visit.session.pick(pictures[0].id)  # the first visitor still searches the other data set
     visit.wait()
-    assert engines[0].index.count() == before + 3
-    assert visit.shown["folder"]["added"] == 0
-    visit.session.folder.unload(str(mine))
+    assert len(visit.ids()) == 12
+    other.session.close()
+
+
+def test_taking_a_folder_out_sends_its_visitors_back_to_the_default(visit, loaded, engines):
+    visit.session.choose(engine=loaded)
+    visit.session.pick("deeper")  # no picture of it
     visit.wait()
-    assert engines[0].index.count() == before
+    assert "no picture “deeper”" in visit.shown["status"]["error"]
+    other = Visit(visit.session.catalogue)
+    other.session.folders.unload(loaded)
+    other.wait()
+    visit.wait()
+    assert visit.shown["options"]["engine"] == engines[0].index.name
+    assert visit.shown["facts"]["count"] == engines[0].index.count()
+    assert visit.shown["folder"]["folders"] == []
+    assert other.shown["folder"]["state"] == "removed"
+    visit.session.folders.unload()  # what somebody else has taken out is no error
+    visit.wait()
+    assert visit.shown["folder"]["state"] == "removed"
+    other.session.close()
+
+
+def test_all_my_folders_are_not_those_of_others(visit, loaded, mine):
+    other = Visit(visit.session.catalogue)
+    other.session.folders.unload()
+    other.wait()
+    assert other.shown["folder"]["folders"] == [["mine", 3, loaded, False]]
+    visit.session.folders.unload()
+    visit.wait()
+    assert visit.shown["folder"]["folders"] == []
     assert (mine / "cut.jpg").exists()
+    other.session.close()
 
 
-def test_nothing_a_visitor_removes_takes_the_data_sets_own_pictures(visit, engines, pictures):
-    index, ids = engines[0].index, {picture.id for picture in pictures}
-    theirs = str(pictures[0].path.parent)
-    visit.session.roots = (pictures[0].path.parent,)
-    visit.session.folder.load(theirs)  # the data set's folder, as if it were the visitor's
-    visit.wait()
-    assert index.count() > len(ids)
-    for folder in ("", "own", "/", pictures[0].id, str(pictures[0].path), theirs, None):
-        visit.session.folder.unload(folder)
+def test_one_id_in_two_data_sets_is_two_pictures(visit, tmp_path, pictures):
+    folder = tmp_path / "namesakes"
+    folder.mkdir()
+    shutil.copy(pictures[8].path, folder / "one.jpg")
+    shutil.copy(pictures[9].path, folder / "two.jpg")
+    other = tmp_path / "others"
+    other.mkdir()
+    shutil.copy(pictures[9].path, other / "one.jpg")
+    shutil.copy(pictures[3].path, other / "two.jpg")
+    names = []
+    for text in ("namesakes", "others"):
+        visit.session.folders.load(text)
         visit.wait()
-        assert all(index.get(one) for one in ids)
-        assert ids <= set(engines[0].pictures)
-    assert index.count() == len(ids)
-    assert pictures[0].path.exists()
+        names.append(visit.shown["folder"]["collection"])
+    visit.session.choose(engine=names[0])
+    visit.session.pick("two.jpg")
+    visit.wait()
+    assert visit.ids() == ["one.jpg"]
+    visit.session.choose(engine=names[1])
+    visit.wait()
+    assert visit.ids() == ["one.jpg", "two.jpg"]  # the same pixels have another name there
+    assert visit.shown["results"]["hits"][0]["score"] == pytest.approx(1, abs=1e-3)
 
 
-def test_own_pictures_are_found_looked_at_and_near_duplicates(visit, mine, pictures):
-    visit.session.folder.load(str(mine))
-    visit.wait()
-    visit.session.pick(pictures[0].id)
-    visit.wait()
-    own = visit.ids()[0]
-    assert own.startswith("own/")
-    assert own.endswith(pictures[0].path.name)
-    visit.session.details.large(own)
-    visit.wait()
-    assert visit.shown["large"]["path"] == str(mine / pictures[0].path.name)
-    visit.session.details.groups(0.99)
-    visit.wait()
-    groups = [{m["id"] for m in group["members"]} for group in visit.shown["groups"]["groups"]]
-    assert {own, pictures[0].id} in groups
-    assert visit.shown["groups"]["pictures"] >= 6
+def test_a_visitor_sees_no_path_of_the_server(visit, loaded, mine, tmp_path, pictures, engines):
+    for ask in (
+        lambda: visit.session.folders.complete(""),
+        lambda: visit.session.folders.complete(str(tmp_path) + "/"),
+        lambda: visit.session.folders.complete("mi"),
+        lambda: visit.session.folders.load("nothing"),
+        lambda: visit.session.folders.load("mine/cut.jpg"),
+        lambda: visit.session.open("nothing.jpg"),
+        lambda: visit.session.open("mine/cut.jpg"),
+        lambda: visit.session.open("mine"),
+        lambda: visit.session.choose(engine=loaded),
+        lambda: visit.session.open(f"mine/deeper/{pictures[2].path.name}"),
+        lambda: visit.session.details.large(f"deeper/{pictures[2].path.name}"),
+        lambda: visit.session.details.why(pictures[0].path.name),
+        lambda: visit.session.details.groups(0.8),
+        visit.session.suggest,
+        lambda: visit.session.choose(engine=engines[0].index.name),
+        lambda: visit.session.details.large(pictures[0].id),
+        lambda: visit.session.pick(pictures[0].id),
+    ):
+        ask()
+        visit.wait()
+    text = json.dumps([value for _, value in visit.history], default=lambda value: "")
+    parts = {name for name, _ in visit.history}
+    assert parts >= {"facts", "query", "results", "samples", "large", "why", "folder", "groups"}
+    assert "mine" in text
+    for place in (tmp_path, engines[0].dataset.folder, engines[0].extractor.settings.data):
+        assert str(place) not in text
+        assert str(place.parent) not in text
 
 
-def test_searching_goes_on_while_a_folder_loads_and_stop_stops(visit, tmp_path, pictures):
+def test_searching_goes_on_while_a_folder_loads_and_stop_stops(
+    visit, tmp_path, pictures, monkeypatch
+):
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(60):
         shutil.copy(pictures[number % 24].path, folder / f"{number:02}.jpg")
-    begun = threading.Event()
-    publish = visit.session.publish
-    visit.session.publish = lambda name, value: (
-        publish(name, value),
-        begun.set() if name == "folder" and value.get("done") else None,
-    )
-    visit.session.folder.load(str(folder))
-    assert begun.wait(30)
+    begun, answered, publish = threading.Event(), threading.Event(), visit.session._publish
+
+    def hold(name, value):
+        """Hold the loading, and it alone, until a search has been answered meanwhile."""
+        publish(name, value)
+        if name == "folder" and value.get("step") == "embedding" and value["done"]:
+            begun.set()
+            assert answered.wait(600)
+
+    monkeypatch.setattr(jobs, "REPORT_SECONDS", -1)
+    visit.session._publish = hold
+    visit.session.folders.load("many")
+    assert begun.wait(600)
     visit.session.upload(pictures[9].path.read_bytes(), "now.jpg")
-    visit.session.worker.wait(30)
+    visit.session.worker.wait()
     assert visit.shown["query"]["name"] == "now.jpg"
+    assert len(visit.ids()) == 12
     assert visit.shown["folder"]["state"] == "loading"
-    visit.session.folder.stop()
+    visit.session.folders.stop()
+    answered.set()
     visit.wait()
-    state = visit.shown["folder"]
-    assert state["state"] == "stopped"
-    assert 0 < state["added"] < 60
-
-
-def test_links_that_lead_out_are_skipped_and_said(visit, tmp_path, tmp_path_factory, pictures):
-    outside = tmp_path_factory.mktemp("outside")
-    shutil.copy(pictures[0].path, outside / "secret.jpg")
-    folder = tmp_path / "links"
-    folder.mkdir()
-    (folder / "one.jpg").symlink_to(outside / "secret.jpg")
-    (folder / "all").symlink_to(outside)
-    visit.session.folder.load(str(folder))
+    folder = visit.shown["folder"]
+    assert folder["state"] == "stopped"
+    assert 0 < folder["added"] < 60
+    assert folder["folders"] == [["many", folder["added"], folder["collection"], True]]
+    visit.session.folders.load("many")
     visit.wait()
-    assert visit.shown["folder"]["skipped"] == [
-        ["one.jpg", "it links to a place outside the allowed folders"]
-    ]
-    assert visit.shown["folder"]["folders"] == []
-    visit.session.folder.load(str(outside))
+    folder = visit.shown["folder"]
+    assert (folder["state"], folder["added"] + folder["unchanged"]) == ("done", 60)
+    assert folder["unchanged"] > 0
+
+
+def test_a_slow_address_holds_up_neither_its_visitor_nor_others(visit, pictures, monkeypatch):
+    gate, asked = threading.Event(), threading.Semaphore(0)
+
+    def slow(url):
+        asked.release()
+        assert gate.wait(600)
+        return pictures[1].path.read_bytes()
+
+    monkeypatch.setattr(safe_url, "fetch", slow)
+    many = [Visit(visit.session.catalogue) for _ in range(20)]
+    try:
+        for other in (visit, *many):
+            other.session.open("https://example.org/late.jpg?size=1")
+        assert asked.acquire(timeout=600)
+        visit.session.upload(pictures[5].path.read_bytes(), "mine.jpg")
+        visit.session.worker.wait()
+        assert visit.ids()[0] == pictures[5].id
+    finally:
+        gate.set()
+    for other in many:
+        other.wait()
+        assert other.shown["query"]["name"] == "late.jpg"
+        assert other.ids()[0] == pictures[1].id
+        other.session.close()
     visit.wait()
-    assert visit.shown["folder"]["state"] == "error"
+    assert visit.shown["query"]["name"] == "mine.jpg"  # which was asked for later
 
 
-def test_a_row_that_points_out_of_the_roots_is_not_shown(
-    visit, engines, tmp_path_factory, pictures
+def test_an_address_that_fails_late_is_told_only_while_it_is_wanted(visit, pictures, monkeypatch):
+    gate = threading.Event()
+
+    def fails(url):
+        assert gate.wait(600)
+        raise safe_url.UrlError("The server answered 404. Check the address in a browser tab.")
+
+    monkeypatch.setattr(safe_url, "fetch", fails)
+    visit.session.open("http://example.org/a.jpg")
+    visit.session.pick(pictures[0].id)
+    visit.session.worker.wait()
+    gate.set()
+    visit.wait()
+    assert visit.shown["status"] == {}
+    visit.session.open("http://example.org/a.jpg")
+    visit.wait()
+    assert "answered 404" in visit.shown["status"]["error"]
+    assert len(visit.ids()) == 12
+
+
+def test_a_visitor_who_leaves_is_told_nothing_and_leaves_nothing(visit, catalogue, pictures):
+    other = Visit(catalogue)
+    other.session.pick(pictures[0].id)
+    other.wait()
+    threads, told = threading.active_count(), len(other.history)
+    other.session.close()
+    other.session.pick(pictures[1].id)
+    other.session.suggest()
+    other.session.folders.publish()
+    catalogue.changed()
+    other.wait()
+    assert len(other.history) == told
+    assert other.session.query is None
+    for _ in range(50):
+        more = Visit(catalogue)
+        more.session.suggest()
+        more.wait()
+        more.session.close()
+    assert threading.active_count() <= threads + 4  # a pool may not have started all of its own
+    assert len(catalogue._listeners) == 1  # the visitor of the fixture
+
+
+def test_bad_uploads_leave_no_bytes_behind(visit):
+    tracemalloc.start()
+    gc.disable()  # what only the collector of cycles frees is kept for a while, too
+    try:
+        for number in range(6):
+            content = memoryview(bytes(8_000_000) + bytes([number]))
+            dispatch(visit.session, {"do": "upload", "name": f"{number}.jpg"}, [content])
+            del content
+            visit.wait()
+            assert "can't be used" in visit.shown["status"]["error"]
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        gc.enable()
+        tracemalloc.stop()
+    assert kept < 4_000_000
+
+
+def test_a_query_keeps_little_of_a_large_picture(visit):
+    out = io.BytesIO()
+    Image.new("RGB", (4000, 3000), "green").save(out, "JPEG")
+    visit.session.upload(out.getvalue(), "wide.jpg")
+    visit.wait()
+    assert visit.shown["query"]["size"] == [4000, 3000]
+    assert visit.session.query.image.size == (1600, 1200)
+    for number in range(40):
+        visit.session.select_region([0, 0, 0.3 + number / 100, 0.5])
+        visit.session.worker.wait()
+    visit.wait()
+    assert len(visit.session.query.vectors) <= 16
+
+
+def test_a_page_that_reloads_finds_its_options(visit):
+    visit.session.choose(k=7, labels=[], mode="all", min_score=0.25)
+    visit.session.publish_facts()
+    options = visit.shown["options"]
+    assert (options["k"], options["mode"], options["min_score"]) == (7, "all", 0.25)
+    assert options["engine"] == visit.shown["facts"]["engines"][0]["name"]
+
+
+def test_a_file_swapped_for_a_link_after_loading_is_not_shown(
+    visit, loaded, mine, tmp_path_factory, pictures
 ):
     secret = tmp_path_factory.mktemp("outside") / "secret.jpg"
-    shutil.copy(pictures[0].path, secret)
-    index = engines[0].index
-    row = Picture("foreign", secret, (), (), 4, 4)
-    index.upsert([row], index.vector(pictures[0].id)[None], progress=False)
-    try:
-        visit.session.pick(pictures[0].id)
+    shutil.copy(pictures[5].path, secret)
+    swapped = pictures[0].path.name
+    (mine / swapped).unlink()
+    (mine / swapped).symlink_to(secret)
+    visit.session.choose(engine=loaded)
+    visit.session.upload(pictures[0].path.read_bytes(), "a.jpg")
+    visit.wait()
+    hit = visit.shown["results"]["hits"][0]
+    assert (hit["id"], hit["path"], hit["thumb"]) == (swapped, "", b"")
+    for ask, part in (
+        (visit.session.pick, "status"),
+        (visit.session.details.large, "large"),
+        (visit.session.details.why, "why"),
+    ):
+        ask(swapped)
         visit.wait()
-        first = visit.shown["results"]["hits"][0]
-        assert (first["id"], first["path"], first["thumb"]) == ("foreign", "", b"")
-        for ask, part in ((visit.session.pick, "status"), (visit.session.details.large, "large")):
-            ask("foreign")
-            visit.wait()
-            assert "outside the allowed folders" in visit.shown[part]["error"]
-    finally:
-        index.delete(["foreign"])
+        assert "outside the allowed folders" in visit.shown[part]["error"]
+
+
+def test_near_duplicates_are_those_of_the_data_set(visit, tmp_path, pictures):
+    folder = tmp_path / "twins"
+    folder.mkdir()
+    for number, picture in enumerate([pictures[0], pictures[0], pictures[1], pictures[2]]):
+        shutil.copy(picture.path, folder / f"{number}.jpg")
+    visit.session.folders.load("twins")
+    visit.wait()
+    visit.session.choose(engine=visit.shown["folder"]["collection"])
+    visit.session.details.groups(0.999)
+    visit.wait()
+    (group,) = visit.shown["groups"]["groups"]
+    assert [member["id"] for member in group["members"]] == ["0.jpg", "1.jpg"]
+    assert (group["count"], group["best"]) == (2, pytest.approx(1, abs=1e-4))
+    assert (visit.shown["groups"]["count"], visit.shown["groups"]["pictures"]) == (1, 2)
+    (folder / "1.jpg").unlink()
+    visit.session.folders.load("twins")
+    visit.wait()
+    visit.session.details.groups(0.999)  # compared again, as it's another state
+    visit.wait()
+    assert visit.shown["groups"]["groups"] == []
 
 
 def test_the_large_view_has_the_annotated_boxes(visit, pictures):
@@ -370,39 +598,5 @@ def test_a_closer_look_that_fails_says_so_where_it_was_asked_for(visit, pictures
     assert "query picture was removed" in told[1]["error"]
     visit.session.details.large("nothing")
     visit.wait()
-    assert "no picture 'nothing' in the index" in visit.shown["large"]["error"]
+    assert "no picture “nothing” in this data set" in visit.shown["large"]["error"]
     assert "error" not in visit.shown.get("status", {})
-
-
-def test_a_folder_that_is_refused_leaves_the_others_listed(visit, mine):
-    visit.session.folder.load(str(mine))
-    visit.wait()
-    for text, reason in (("/etc", "wasn't found"), (str(mine / "cut.jpg"), "is a file")):
-        visit.session.folder.load(text)
-        visit.wait()
-        folder = visit.shown["folder"]
-        assert (folder["state"], folder["folders"]) == ("error", [[str(mine), 3]])
-        assert reason in folder["error"]
-
-
-def test_an_own_picture_is_a_query_for_the_other_embedding_too(visit, engines, mine, pictures):
-    visit.session.folder.load(str(mine))
-    visit.wait()
-    own = visit.session.folder.vectors(engines[0])
-    assert all(vector.shape == (512,) for vector in own.values())
-    assert visit.session.folder.vectors(engines[1]) == {}
-    first = next(name for name in own if name.endswith(pictures[0].path.name))
-    visit.session.pick(first)
-    visit.session.worker.wait(60)
-    visit.session.choose(engine=engines[1].extractor.name)  # its index doesn't have the picture
-    visit.wait()
-    assert visit.ids()[0] == pictures[0].id
-    visit.session.choose(engine=engines[0].extractor.name)
-    visit.wait()
-    assert first not in visit.ids()
-
-
-def test_roots_are_those_of_the_settings_unless_given(visit, engines, tmp_path):
-    assert visit.session.roots == (tmp_path,)
-    assert Session(engines, lambda *_: None).roots == engines[0].extractor.settings.roots != ()
-    assert Session(engines, lambda *_: None, []).roots == ()
