@@ -20,8 +20,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from helpers.dataset import voc
-from helpers.dataset.pictures import remembered_sizes
+from helpers.dataset.listing import list_pictures, remembered_sizes
 from helpers.fetch import archive, stream
 from helpers.fetch.download import Part
 from helpers.settings import ROOT, from_environment
@@ -59,7 +58,7 @@ def reading(source, place):
     for what in ("listed and checked (decoded)", "listed again (sizes remembered)"):
         start = time.perf_counter()
         with remembered_sizes(place / "checks.json") as size_of:
-            pictures, _ = voc.list_pictures(place / "all", size_of)
+            pictures, _ = list_pictures(place / "all", size_of)
         rows.append(row(what, len(pictures) / (time.perf_counter() - start), "pictures/s"))
     return rows
 

@@ -9,18 +9,19 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from helpers.dataset import folder, voc, voc2012
+from helpers.dataset import voc2012
+from helpers.dataset.listing import Watch, list_pictures, remembered_sizes, unless_read_only
 from helpers.dataset.pictures import (
+    SUFFIXES,
     DatasetError,
     Ledger,
     Picture,
     Selection,
-    Watch,
-    remembered_sizes,
+    printable,
 )
-from helpers.fetch.archive import unpack
+from helpers.fetch.archive import MARKER, unpack
 from helpers.fetch.download import DownloadError
-from helpers.files import file_lock
+from helpers.files import file_lock, read_json
 from helpers.settings import ROOT, SAMPLE, Settings, from_environment
 
 WORKSHOP = 2000
@@ -47,7 +48,7 @@ class Dataset:
 
     def relative(self, picture: Picture) -> str:
         """Return the path of `picture` below the folder, with `/`: what a page may show of it."""
-        return picture.path.relative_to(self.folder).as_posix()
+        return printable(picture.path.relative_to(self.folder))
 
 
 def load(
@@ -56,8 +57,8 @@ def load(
     """Return the `Dataset` that `settings.dataset` asks for, fetched and unpacked where needed.
 
     It is `auto`, `voc`, `voc:N`, `sample`, a folder or a `.tar`. The ledger is also written to
-    `ledgers/NAME.csv` under `settings.data`. `watch(done, total)` is called before each picture is
-    checked; whatever it raises ends that, and what was checked so far is remembered.
+    `ledgers/NAME.csv` under `settings.data`. `watch(done, total)` is called while the pictures are
+    found and checked; whatever it raises ends that, and what was checked so far is remembered.
     Raises DatasetError, DownloadError, ArchiveError.
     """
     settings = settings or from_environment()
@@ -72,8 +73,8 @@ def load(
         path = Path(error.filename or settings.data)
         if not path.is_relative_to(settings.data):
             raise DatasetError(
-                f"{path} can't be read ({error.strerror}). Set BOOTCAMP_DATASET to a folder or "
-                "archive that you may read."
+                f"{printable(path)} can't be read ({error.strerror}). Set BOOTCAMP_DATASET to a "
+                "folder or archive that you may read."
             ) from error
         raise DatasetError(
             f"Nothing more can be written to {settings.data} ({error.strerror}). Free space there, "
@@ -83,14 +84,15 @@ def load(
 
 def locate(settings: Settings, progress: bool = True) -> Selection:
     """Return the `Selection` that `settings.dataset` means, after fetching what it lacks."""
-    asked = settings.dataset.strip()
+    asked = settings.dataset.strip() or "auto"
     if asked == "auto":
         return _best(settings, progress)
     if asked == "sample":
         return _sample(ASKED)
     if asked == "voc" or asked.startswith("voc:"):
         return voc2012.obtain(_count(asked), ASKED, settings, progress)
-    return _own(asked, settings, progress)
+    # A folder's own name may well end in a space.
+    return _own(settings.dataset if os.path.isdir(settings.dataset) else asked, settings, progress)
 
 
 def _best(settings, progress):
@@ -114,8 +116,8 @@ def _best(settings, progress):
 
 def _own(asked, settings, progress):
     """Return the learner's own pictures: a folder, or a tar archive unpacked below the data."""
-    path = ROOT / Path(asked).expanduser()
-    if not path.is_dir() and not path.is_file():
+    path = ROOT / os.path.expanduser(asked)
+    if not os.path.exists(path):
         raise DatasetError(
             f"BOOTCAMP_DATASET is {asked!r}, and there is no such folder or archive. Set it to a "
             "folder of pictures, a .tar, auto, voc, voc:N (such as voc:2000) or sample."
@@ -124,7 +126,7 @@ def _own(asked, settings, progress):
         raise DatasetError(
             f"{path.name} is not a .tar archive. Unpack it, and set BOOTCAMP_DATASET to the folder."
         )
-    name, place, what = _unique_name(path), path, f"the folder {path.name}"
+    name, place, what = _unique_name(path), path, f"the folder {printable(path.name)}"
     if path.is_file():
         place, what = settings.data / "datasets" / name, path.name
         unpack(path, place, progress)
@@ -139,19 +141,27 @@ def _list(selection, settings, progress, watch):
     """Return the Dataset with the pictures of `selection`, and write its ledger."""
     name, place = selection.name, selection.folder
     with remembered_sizes(settings.data / "checks" / f"{name}.json") as size_of:
-        if voc.find(place):
-            pictures, ledger = voc.list_pictures(place, size_of, progress, selection.only, watch)
-        else:
-            pictures, ledger = folder.list_pictures(place, size_of, progress, watch)
-    ledger.to_csv(settings.data / "ledgers" / f"{name}.csv")
+        pictures, ledger = list_pictures(place, size_of, selection.only, progress, watch)
+    _remark_gone(selection, ledger)
+    with unless_read_only():
+        ledger.to_csv(settings.data / "ledgers" / f"{name}.csv")
     if not pictures:
+        reasons = "; ".join(f"{entry.path}: {entry.reason}" for entry in ledger.entries[:5])
         raise DatasetError(
-            f"No picture in {place} could be used. {ledger.table()}\n"
+            f"No picture in {printable(place)} could be used ({reasons or 'it is empty'}). "
             "Set BOOTCAMP_DATASET to a folder with .jpg or .png pictures, or to sample."
         )
     if name == "voc":
         _assert_whole(place, pictures, settings)
     return Dataset(name, selection.why, pictures, ledger, place)
+
+
+def _remark_gone(selection, ledger):
+    """Note in `ledger` each picture that was unpacked into the folder and isn't there now."""
+    for path in map(Path, read_json(selection.folder / MARKER).get("files", ())):
+        wanted = selection.only is None or path.stem in selection.only
+        if wanted and path.suffix.lower() in SUFFIXES and not (selection.folder / path).exists():
+            ledger.add(path, f"it is gone; to get it back, delete {printable(selection.folder)}")
 
 
 def _assert_whole(place, pictures, settings):

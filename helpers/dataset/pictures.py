@@ -4,20 +4,19 @@ import csv
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
-from tqdm.auto import tqdm
 
 from helpers.dataset.decode import UnusableError, decode, upright_rgb
 from helpers.errors import PlainError
-from helpers.files import atomic_write, read_json, write_json
+from helpers.files import atomic_write
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+
 MAX_PIXELS = 2 * 89_478_485
 """A picture of more pixels than this (178,956,970) is refused: decoded, it would fill memory."""
 
@@ -33,12 +32,6 @@ MAX_ID_BYTES = 200
 
 PictureSource = str | os.PathLike | bytes | BinaryIO | Image.Image
 """A picture to open: a path, the bytes of a picture file, an open file, or a PIL image."""
-
-SizeOf = Callable[[Path], tuple[int, int]]
-"""What gives a picture's (width, height) in pixels: `decoded_size`, or `remembered_sizes`."""
-
-Watch = Callable[[int, int], None]
-"""What is told (done, total) while pictures are listed; whatever it raises ends the listing."""
 
 # Pillow warns of odd tags, and of honest large pictures from half of MAX_PIXELS on; for whatever
 # makes a picture unusable it raises. The filter is set once here, because filters set in several
@@ -88,6 +81,11 @@ class Selection:
     only: tuple[str, ...] | None = None
 
 
+def printable(path: str | Path) -> str:
+    """Return `path` with `/`, and bytes that aren't UTF-8 as \\xNN, so that it can be shown."""
+    return os.fsencode(Path(path).as_posix()).decode("utf-8", "backslashreplace")
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A file that could not be used, and why, in plain words.
@@ -107,25 +105,12 @@ class Ledger:
     entries: list[Skipped] = field(default_factory=list)
 
     def add(self, path: str | Path, reason: str, used: bool = False) -> None:
-        """Note `reason` against `path`, whose odd bytes become \\xNN, so it can be printed."""
-        name = os.fsencode(Path(path).as_posix()).decode("utf-8", "backslashreplace")
-        self.entries.append(Skipped(name, reason, used))
+        """Note `reason` against `path`."""
+        self.entries.append(Skipped(printable(path), reason, used))
 
     def __len__(self) -> int:
         """Return how many files were skipped; remarks on pictures in use don't count."""
         return sum(not entry.used for entry in self.entries)
-
-    def table(self, limit: int = 20) -> str:
-        """Return as text how many there are and the first `limit` entries, one per line."""
-        shown, more = self.entries[:limit], len(self.entries) - limit
-        width = max((len(entry.path) for entry in shown), default=0)
-        remarks = len(self.entries) - len(self)
-        skipped = "1 file was skipped" if len(self) == 1 else f"{len(self)} files were skipped"
-        lines = [f"{skipped}, {remarks} used with a remark." if remarks else f"{skipped}."]
-        for entry in shown:
-            use = "used   " if entry.used else "skipped"
-            lines.append(f"{use}  {entry.path:<{width}}  {entry.reason}")
-        return "\n".join(lines + [f"... and {more} more"] * (more > 0))
 
     def to_csv(self, path: Path) -> Path:
         """Write path, reason and used as CSV (UTF-8) to `path`, which is returned."""
@@ -153,7 +138,8 @@ def open_picture(source: PictureSource, size: tuple[int, int] | None = None) -> 
 
     EXIF rotation is applied, transparency is laid over white, 16 bits become 8, and an animation
     gives its first frame. `size` (width, height) is a hint: a JPEG may be decoded smaller, but
-    never below it. Raises PictureError when it can't be read.
+    never below it. A picture of more than `decode.LARGE_PIXELS` comes back smaller in any case, so
+    that it takes less than 300 MB of memory. Raises PictureError when it can't be read.
     """
     return _open(source, size)[0]
 
@@ -165,56 +151,6 @@ def decoded_size(path: Path) -> tuple[int, int]:
     eighth of its size, in half the time. Raises PictureError when it can't be read.
     """
     return _open(path, (64, 64))[1]
-
-
-@contextmanager
-def remembered_sizes(memory: Path) -> Iterator[SizeOf]:
-    """Yield a `decoded_size` that decodes only what is new or changed since the last time.
-
-    The JSON file `memory` keeps the sizes of the files asked for and, if the block was interrupted,
-    all earlier ones too.
-    """
-    known, current = read_json(memory), {}
-
-    def size_of(path):
-        status = path.stat()
-        key = f"{path}|{status.st_size}|{status.st_mtime_ns}"
-        # A fault is not remembered: a permission may change without the file changing.
-        current[key] = known.get(key) or decoded_size(path)
-        return tuple(current[key])
-
-    try:
-        yield size_of
-        known.clear()
-    finally:
-        write_json(memory, known | current)
-
-
-def read_all(
-    files: Sequence[Path],
-    root: Path,
-    read: Callable,
-    ledger: Ledger,
-    progress: bool,
-    watch: Watch | None = None,
-) -> list[Picture]:
-    """Return the pictures that `read(path, {id: Picture so far})` makes of `files` below `root`.
-
-    A file for which it raises PictureError or OSError goes to the `ledger`.
-    """
-    pictures = {}
-    bar = tqdm(files, "checking pictures", leave=False, delay=1, disable=not progress)
-    for done, path in enumerate(bar):
-        if watch:
-            watch(done, len(files))
-        try:
-            picture = read(path, pictures)
-            pictures[picture.id] = picture
-        except PictureError as error:
-            ledger.add(path.relative_to(root), str(error))
-        except OSError as error:
-            ledger.add(path.relative_to(root), f"it can't be read: {error.strerror}")
-    return list(pictures.values())
 
 
 def _open(source, size=None):

@@ -4,23 +4,12 @@ M. Everingham, L. Van Gool, C. K. I. Williams, J. Winn, A. Zisserman: The PASCAL
 Classes (VOC) Challenge, IJCV 88 (2010). Notebook 01 reads one annotation file step by step.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterator
 from pathlib import Path
 
 from defusedxml import DefusedXmlException, ElementTree
 
-from helpers.dataset.pictures import (
-    SUFFIXES,
-    Box,
-    DatasetError,
-    Ledger,
-    Picture,
-    PictureError,
-    SizeOf,
-    Watch,
-    decoded_size,
-    read_all,
-)
+from helpers.dataset.pictures import Box, Ledger
 
 
 class AnnotationError(ValueError):
@@ -40,36 +29,24 @@ def find(folder: Path) -> Path | None:
     return next((path for path in candidates if (path / "JPEGImages").is_dir()), None)
 
 
-def list_pictures(
-    folder: Path,
-    size_of: SizeOf = decoded_size,
-    progress: bool = False,
-    only: Collection[str] | None = None,
-    watch: Watch | None = None,
-) -> tuple[list[Picture], Ledger]:
-    """Return ([Picture], Ledger) of the VOC `folder`, ordered by id, which is the file's stem.
+def files(place: Path, _ledger: Ledger) -> Iterator[tuple[str, Path]]:
+    """Yield (id, path) of every file in the VOC in or under `place`; the id is the file's stem."""
+    for path in (find(place) / "JPEGImages").glob("[!.]*"):
+        if not path.is_dir():
+            yield path.stem, path
 
-    A picture without a usable annotation stays, without labels, with a remark in the ledger.
-    `size_of(path)` returns (width, height) or raises PictureError; `only` is a set of ids to keep
-    to. Raises DatasetError when there is no such folder.
+
+def describe(path: Path, place: Path, ledger: Ledger) -> tuple[tuple[str, ...], tuple[Box, ...]]:
+    """Return (labels, boxes) of the picture at `path`.
+
+    Without a usable annotation it has none, with a remark in the `ledger`.
     """
-    root = find(folder)
-    if root is None:
-        raise DatasetError(f"{folder} has no folder JPEGImages. Give a VOC2007 or VOC2012 folder.")
-    ledger, only = Ledger(), only and set(only)
-
-    def read(path, taken):
-        if path.stem in taken:
-            raise PictureError(f"its id is taken by {taken[path.stem].path.name}")
-        width, height = size_of(path)
-        boxes = _boxes(path, root, ledger)
-        labels = tuple(sorted({box.label for box in boxes}))
-        return Picture(path.stem, path, labels, boxes, width, height)
-
-    visible = [p for p in (root / "JPEGImages").glob("[!.]*") if p.suffix.lower() in SUFFIXES]
-    files = [p for p in visible if only is None or p.stem in only]
-    files.sort(key=lambda path: (path.stem, path.name))
-    return read_all(files, root, read, ledger, progress, watch), ledger
+    try:
+        boxes = annotation(path.parents[1] / "Annotations" / f"{path.stem}.xml")
+    except AnnotationError as error:
+        ledger.add(path.relative_to(place), f"{error}; it stays, without labels", used=True)
+        return (), ()
+    return tuple(sorted({box.label for box in boxes})), boxes
 
 
 def annotation(path: Path) -> tuple[Box, ...]:
@@ -90,16 +67,6 @@ def annotation(path: Path) -> tuple[Box, ...]:
     if not boxes:
         raise AnnotationError("its annotation names no object")
     return boxes
-
-
-def _boxes(path, root, ledger):
-    """Return the boxes of the picture at `path`; what is wrong with them goes to the `ledger`."""
-    try:
-        return annotation(root / "Annotations" / f"{path.stem}.xml")
-    except AnnotationError as error:
-        remark = f"{error}; it stays, without labels"
-        ledger.add(path.relative_to(root), remark, used=True)
-        return ()
 
 
 def _box(item):

@@ -12,7 +12,8 @@ from faulty_server import Server
 
 from helpers import dataset
 from helpers.course import kit
-from helpers.dataset import voc, voc2012
+from helpers.dataset import voc2012
+from helpers.dataset.listing import list_pictures
 from helpers.features import weights
 from helpers.fetch import archive
 from helpers.fetch.download import KitError, kit_file
@@ -54,7 +55,7 @@ def test_the_kits_archive_is_the_same_bytes_every_time(tmp_path):
         digests.add(hashlib.sha256(content).hexdigest())
     assert len(digests) == 1
     archive.unpack(tmp_path / "a" / "voc-10.tar", tmp_path / "out", progress=False)
-    assert len(voc.list_pictures(tmp_path / "out")[0]) == 10
+    assert len(list_pictures(tmp_path / "out")[0]) == 10
 
 
 def test_the_sums_name_every_file_and_the_usual_tool_agrees(tmp_path):

@@ -28,7 +28,7 @@ from faulty_server import (
     wrong_content,
 )
 
-from helpers.dataset import voc
+from helpers.dataset.listing import list_pictures
 from helpers.fetch import archive, stream
 from helpers.fetch.archive import ArchiveError
 from helpers.fetch.download import DownloadError, Part, fetch
@@ -121,7 +121,7 @@ def test_more_than_there_is_gives_all_and_a_picture_without_annotation_stays(tmp
     members = [m for m in FILES if f"Annotations/{ORDER[3]}" not in m[0]]
     with Server(tiny_voc.pack(members)) as server:
         first(1000, [server.url], tmp_path)
-    pictures, ledger = voc.list_pictures(tmp_path / "voc-1000")
+    pictures, ledger = list_pictures(tmp_path / "voc-1000")
     assert len(pictures) == 60
     assert pictures[3].labels == ()
     assert pictures[4].labels == ("dog",)
@@ -295,8 +295,8 @@ def test_the_first_of_the_real_subset_are_its_first_and_cost_less_than_all(voc_s
     archive.unpack(voc_subset, tmp_path / "all", progress=False)
     with Server(voc_subset.read_bytes(), [drop(3_000_000)]) as server:
         taken = first(200, [server.url], tmp_path)
-    everything, _ = voc.list_pictures(tmp_path / "all")
-    some, _ = voc.list_pictures(tmp_path / "voc-200")
+    everything, _ = list_pictures(tmp_path / "all")
+    some, _ = list_pictures(tmp_path / "voc-200")
     assert [(p.id, p.boxes) for p in some] == [(p.id, p.boxes) for p in everything[:200]]
     assert taken < 0.5 * voc_subset.stat().st_size
 

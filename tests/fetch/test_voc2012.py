@@ -9,6 +9,7 @@ from faulty_server import Server, ignore_range
 from read_only import run_read_only
 
 from helpers.dataset import voc, voc2012
+from helpers.dataset.listing import list_pictures
 from helpers.fetch.download import DownloadError
 from helpers.settings import from_environment
 
@@ -24,7 +25,7 @@ def settings(folder, *urls, **more):
 def obtain(count, found):
     """Return the Selection of the first `count` pictures and the ids of what its folder holds."""
     selection = voc2012.obtain(count, "for a test", found, progress=False)
-    pictures, _ = voc.list_pictures(selection.folder, only=selection.only)
+    pictures, _ = list_pictures(selection.folder, only=selection.only)
     return selection, [picture.id for picture in pictures]
 
 
