@@ -7,6 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
+HOST ?= 127.0.0.1
+PORT ?= 8866
 OUT ?= build/kit
 VOC ?= 2000
 HEAVY := server or browser or kit
@@ -36,8 +38,8 @@ endif
 lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --config=jupyter_server_config.json notebooks
 
-app: $(READY)  ## serve the search page on http://127.0.0.1:8866
-	$(BIN)/voila --Voila.ip=127.0.0.1 --port=8866 --no-browser notebooks/app.ipynb
+app: $(READY)  ## serve the search page; for others on the network, too: make app HOST=0.0.0.0
+	$(BIN)/python -m search_app --host=$(HOST) --port=$(PORT)
 
 run: $(READY)  ## execute every notebook without a browser, into build/
 	$(BIN)/python -m helpers.course.run_notebooks
@@ -58,7 +60,7 @@ test-kit: $(DEV)  ## build a workshop kit and install from it, without any netwo
 test-server: $(DEV)  ## the same answers from a real Milvus server
 	$(BIN)/python -m pytest -m server tests
 
-test-browser: $(DEV)  ## JupyterLab and Voilà in a real Chromium
+test-browser: $(DEV)  ## JupyterLab and the search page in a real Chromium
 	$(BIN)/python -m pytest -m browser tests
 
 lint: $(DEV)  ## check style and formatting

@@ -1,0 +1,279 @@
+"""The REST interface: what the page can do, for programs. docs/rest.md shows it with examples."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
+from starlette.exceptions import HTTPException
+
+from helpers.dataset.pictures import Picture
+from helpers.index import LabelFilter
+from helpers.search.engine import Engine
+from search_app import models, query, safe_paths, safe_url, thumbs
+from search_app.batcher import Slots
+from search_app.catalogue import Catalogue
+from search_app.jobs import Job
+from search_app.page import cached
+from search_app.problems import RETRY_SECONDS, documented
+
+VERSION = "1"
+MAX_SEARCHES, MAX_FETCHES = 32, 8  # at once
+EDITING = asyncio.Lock()  # one deletion of pictures at a time
+
+router = APIRouter(prefix="/api", responses=documented(400, 401, 404, 422, 503), tags=["search"])
+fetches = Slots(MAX_FETCHES, "pictures being fetched")
+
+
+# What a request is about
+
+
+def served(request: Request) -> Catalogue:
+    """Return the data sets, once they are open."""
+    service = request.app.state.service
+    if not service.catalogue:
+        detail = service.state()["detail"]
+        raise HTTPException(503, detail, {"Retry-After": str(RETRY_SECONDS)})
+    return service.catalogue
+
+
+Served = Annotated[Catalogue, Depends(served)]
+
+
+def named(name: str, catalogue: Served) -> Engine:
+    """Return the data set that the path names."""
+    if name not in catalogue.engines:
+        raise HTTPException(404, "There is no such collection. GET /api/collections lists them.")
+    return catalogue.engines[name]
+
+
+Named = Annotated[Engine, Depends(named)]
+
+
+def identified(id: Annotated[models.Id, Query()], engine: Named, catalogue: Served) -> Picture:
+    """Return the picture that `id` means."""
+    picture = engine.pictures.get(id)
+    if not picture or not catalogue.may_show(picture.path, engine):
+        raise HTTPException(404, "There is no such picture here. List the pictures to see the ids.")
+    return picture
+
+
+Identified = Annotated[Picture, Depends(identified)]
+
+
+async def place(request: Request) -> AsyncIterator[None]:
+    """Hold one of the places for searches while the request is served."""
+    with request.app.state.searches.one():
+        yield
+
+
+# Collections
+
+
+@router.get("/collections")
+def list_collections(catalogue: Served) -> models.Collections:
+    """List the data sets that can be searched."""
+    return {"collections": catalogue.data_sets()}
+
+
+@router.get("/collections/{name}")
+def show_collection(engine: Named, catalogue: Served) -> models.Collection:
+    """Show one data set: how many pictures it has, of which classes, and how its index is made."""
+    facts = next(one for one in catalogue.data_sets() if one["name"] == engine.index.name)
+    index = engine.index.describe()
+    own = {key: index[key] for key in ("index", "parameters", "metric", "dimension", "bytes")}
+    made = {"dataset": engine.dataset.name, "extractor": engine.extractor.name}
+    return facts | made | {"classes": engine.classes, "index": own | {"milvus": index["milvus"]}}
+
+
+@router.delete("/collections/{name}", status_code=204, responses=documented(409))
+def drop_collection(engine: Named, confirm: str, catalogue: Served) -> None:
+    """Take out a folder that was loaded; `confirm` repeats its name. Its pictures stay on disk."""
+    if confirm != engine.index.name:
+        raise HTTPException(422, "To drop a collection, repeat its exact name in `confirm`.")
+    catalogue.drop(engine.index.name)
+
+
+# Searching
+
+searching = {"dependencies": [Depends(place)], "responses": documented(413, 415)}
+
+
+@router.post("/collections/{name}/search", **searching)
+def search(wanted: models.Search, engine: Named, catalogue: Served) -> models.Hits:
+    """Search with a picture of the data set (`id`), at a `path`, or at a `url`."""
+    if wanted.id is not None:
+        return _search(_stored(wanted, engine, catalogue), wanted, engine, catalogue)
+    if wanted.path is not None:
+        path = safe_paths.resolve_inside(wanted.path, catalogue.roots)
+        if not path.is_file():
+            raise safe_paths.PathError("That is a folder. Send the path of one picture.")
+        return _search(thumbs.read_picture(path), wanted, engine, catalogue)
+    with fetches.one():
+        content = safe_url.fetch(wanted.url)
+    return _search(thumbs.read_picture(content, "the picture"), wanted, engine, catalogue)
+
+
+@router.post("/collections/{name}/search/upload", **searching)
+def search_upload(
+    file: Annotated[UploadFile, File()],
+    wanted: Annotated[models.Wishes, Depends(models.form_wishes)],
+    engine: Named,
+    catalogue: Served,
+) -> models.Hits:
+    """Search with an uploaded picture file."""
+    image = thumbs.read_picture(file.file.read(), (file.filename or "picture")[:120])
+    return _search(image, wanted, engine, catalogue)
+
+
+def _stored(wanted, engine, catalogue):
+    """Return what to search with for an id: itself, or for a region the picture."""
+    picture = identified(wanted.id, engine, catalogue)
+    return thumbs.read_picture(picture.path) if wanted.region else wanted.id
+
+
+def _search(source, wanted, engine, catalogue):
+    """Return the hits for `source`, an id, which doesn't find itself, or an image."""
+    unknown = sorted(set(wanted.labels) - set(engine.classes))
+    if unknown:
+        raise HTTPException(422, f"There is no class “{unknown[0][:80]}” in this collection.")
+    started = time.perf_counter()
+    if not isinstance(source, str):
+        region = query.checked_region(wanted.region)
+        source = query.Query("", source, region=region).pixels()
+    chosen = LabelFilter(**{wanted.mode: tuple(wanted.labels)}) if wanted.labels else None
+    hits = engine.search(source, wanted.k, chosen, wanted.min_score)
+    known = [(hit, engine.pictures[hit.id]) for hit in hits if hit.id in engine.pictures]
+    found = [
+        _facts(picture, engine) | {"rank": rank, "score": hit.score}
+        for rank, (hit, picture) in enumerate(known, start=1)
+    ]
+    ms = round(1000 * (time.perf_counter() - started), 1)
+    return {"count": catalogue.count(engine), "ms": ms, "hits": found}
+
+
+# Pictures
+
+
+@router.get("/collections/{name}/pictures")
+def list_pictures(
+    engine: Named,
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    label: str | None = None,
+) -> models.Pictures:
+    """List pictures, of one class or of all, `limit` at a time."""
+    wanted = [one for one in engine.pictures.values() if label is None or label in one.labels]
+    shown = [_facts(one, engine) for one in wanted[offset : offset + limit]]
+    return {"total": len(wanted), "offset": offset, "pictures": shown}
+
+
+@router.delete("/collections/{name}/pictures")
+async def delete_pictures(wanted: models.Ids, engine: Named, catalogue: Served) -> models.Deleted:
+    """Delete pictures from the index; their files stay, and loading the folder again adds them."""
+    async with EDITING:
+        return {"deleted": await asyncio.to_thread(_delete, set(wanted.ids), engine, catalogue)}
+
+
+def _delete(ids, engine, catalogue):
+    count = engine.index.delete(ids)
+    kept = [one for one in engine.dataset.pictures if one.id not in ids]
+    # Replaced, not changed: other threads may be going through them.
+    engine.dataset = replace(engine.dataset, pictures=kept)
+    engine.pictures = {one.id: one for one in kept}
+    catalogue.changed()
+    return count
+
+
+@router.get("/collections/{name}/picture")
+def show_picture(picture: Identified, engine: Named) -> models.Boxed:
+    """Show one picture's facts, with its annotated boxes."""
+    return _facts(picture, engine) | {"boxes": [asdict(box) for box in picture.boxes]}
+
+
+jpeg = {"response_class": Response, "responses": {200: {"content": {"image/jpeg": {}}}, 304: {}}}
+
+
+@router.get("/collections/{name}/picture/file", **jpeg)
+def picture_file(picture: Identified, request: Request) -> Response:
+    """Return the picture in its full size, always as a new JPEG, so that nothing else is in it."""
+    draw = thumbs.read_picture
+    return _image(picture, request, lambda: thumbs.jpeg(draw(picture.path), 10**5, 90))
+
+
+@router.get("/collections/{name}/picture/thumbnail", **jpeg)
+def picture_thumbnail(picture: Identified, request: Request) -> Response:
+    """Return a small JPEG of the picture."""
+    return _image(picture, request, lambda: thumbs.CACHE.thumb(picture.path))
+
+
+def _image(picture, request, draw):
+    """Return what `draw()` makes of a picture's file, unless it's as the client has it."""
+    try:
+        status = picture.path.stat()
+    except OSError:
+        raise HTTPException(404, "The picture's file is gone. Load the folder again.") from None
+    return cached(request, f"{status.st_mtime_ns:x}-{status.st_size:x}", draw, "image/jpeg")
+
+
+def _facts(picture, engine):
+    """Return a picture as the interface shows it."""
+    address = f"/api/collections/{engine.index.name}/picture"
+    asked = f"?id={quote(picture.id, safe='')}"
+    return {
+        "id": picture.id,
+        "path": safe_paths.shown(Path(picture.path), (engine.dataset.folder,)),
+        "labels": list(picture.labels),
+        "width": picture.width,
+        "height": picture.height,
+        "file": f"{address}/file{asked}",
+        "thumbnail": f"{address}/thumbnail{asked}",
+    }
+
+
+# Jobs
+
+
+@router.post("/jobs", status_code=202, responses=documented(409, 413, 415), tags=["folders"])
+def load_folder(wanted: models.Folder, catalogue: Served, response: Response) -> models.JobView:
+    """Load a folder, or what has changed in it, in the background; `Location` is the job."""
+    job = catalogue.load_folder(wanted.folder)
+    response.headers["Location"] = f"/api/jobs/{job.id}"
+    return _view(job)
+
+
+@router.get("/jobs", tags=["folders"])
+def list_jobs(catalogue: Served) -> models.Jobs:
+    """List the jobs that run, wait, or ended lately."""
+    return {"jobs": [_view(job) for job in catalogue.jobs.values()]}
+
+
+def job(job_id: str, catalogue: Served) -> Job:
+    """Return the job that the path names."""
+    if job_id not in catalogue.jobs:
+        raise HTTPException(404, "There is no such job, or it ended long ago. See GET /api/jobs.")
+    return catalogue.jobs[job_id]
+
+
+@router.get("/jobs/{job_id}", tags=["folders"])
+def show_job(found: Annotated[Job, Depends(job)]) -> models.JobView:
+    """Show how far a job is."""
+    return _view(found)
+
+
+@router.delete("/jobs/{job_id}", status_code=202, tags=["folders"])
+def cancel_job(found: Annotated[Job, Depends(job)]) -> models.JobView:
+    """Stop a job at its next batch; what is embedded by then is kept."""
+    found.cancel()
+    return _view(found)
+
+
+def _view(job):
+    view = job.view()
+    done, left = view["done"], view["total"] - view["done"]
+    rate = view["seconds"] / done if done and job.running else None
+    return view | {"seconds_left": None if rate is None else round(rate * left, 1)}

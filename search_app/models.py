@@ -1,0 +1,171 @@
+"""What goes into the REST interface and comes out of it; the OpenAPI page shows these texts."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Form
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from search_app.query import MAX_K, MAX_LABELS
+
+MAX_IDS = 1000  # deleted in one call
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+"""A picture's id, as listings and hits give it; it may hold slashes, quotes and any other sign."""
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Region = Annotated[list[Fraction], Field(min_length=4, max_length=4)]
+
+
+class Strict(BaseModel):
+    """A body in which an unknown field is a mistake, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Wishes(Strict):
+    """How many hits, of which classes, with which score, for which part of the picture."""
+
+    k: Annotated[int, Field(ge=1, le=MAX_K)] = 12
+    labels: Annotated[list[str], Field(max_length=MAX_LABELS)] = []
+    mode: Literal["any", "all", "none"] = "any"
+    min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
+    region: Region | None = Field(None, description="left, top, right, bottom, each 0 to 1")
+
+
+class Search(Wishes):
+    """A search with a picture of the data set, or one at a path or an address."""
+
+    id: Id | None = None
+    path: Annotated[str, StringConstraints(min_length=1, max_length=4000)] | None = None
+    url: Annotated[str, StringConstraints(min_length=1, max_length=4000)] | None = None
+
+    @model_validator(mode="after")
+    def one_source(self) -> "Search":
+        """Refuse none, and more than one."""
+        if sum(value is not None for value in (self.id, self.path, self.url)) != 1:
+            raise ValueError("give exactly one of id, path and url")
+        return self
+
+
+def form_wishes(
+    k: Annotated[int, Form(ge=1, le=MAX_K)] = 12,
+    labels: Annotated[list[str] | None, Form(max_length=MAX_LABELS)] = None,
+    mode: Annotated[Literal["any", "all", "none"], Form()] = "any",
+    min_score: Annotated[float | None, Form(ge=-1, le=1, allow_inf_nan=False)] = None,
+    region: Annotated[list[Fraction] | None, Form(min_length=4, max_length=4)] = None,
+) -> Wishes:
+    """Return the wishes in a form's fields; `labels` and `region` are repeated."""
+    return Wishes(k=k, labels=labels or [], mode=mode, min_score=min_score, region=region)
+
+
+class Folder(Strict):
+    """A folder to load, as a path below one of the allowed roots."""
+
+    folder: Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+
+
+class Ids(Strict):
+    """Pictures to delete from a collection."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_IDS)]
+
+
+class CollectionFacts(BaseModel):
+    """A data set that can be searched; `title` is for people, `folder` for a loaded folder."""
+
+    name: str
+    title: str
+    count: int
+    default: bool
+    folder: str
+
+
+class Collections(BaseModel):
+    """All data sets that can be searched, the default first."""
+
+    collections: list[CollectionFacts]
+
+
+class Collection(CollectionFacts):
+    """One data set, with its classes, how its vectors were made, and facts about its index."""
+
+    dataset: str
+    extractor: str
+    classes: list[str]
+    index: dict[str, Any]
+
+
+class PictureFacts(BaseModel):
+    """A picture: `path` is relative to the data set, `file` and `thumbnail` are addresses."""
+
+    id: str
+    path: str
+    labels: list[str]
+    width: int
+    height: int
+    file: str
+    thumbnail: str
+
+
+class Boxed(PictureFacts):
+    """A picture with its annotated boxes, in pixels from 1, inclusive, as VOC counts."""
+
+    boxes: list[dict[str, Any]]
+
+
+class Pictures(BaseModel):
+    """Some of the `total` pictures that were asked for."""
+
+    total: int
+    offset: int
+    pictures: list[PictureFacts]
+
+
+class Found(PictureFacts):
+    """A hit; `score` is the cosine similarity, 1 for the same picture."""
+
+    rank: int
+    score: float
+
+
+class Hits(BaseModel):
+    """The hits, best first, out of `count` pictures, in `ms` milliseconds."""
+
+    count: int
+    ms: float
+    hits: list[Found]
+
+
+class JobView(BaseModel):
+    """Where loading a folder stands: `done` of `total` pictures of the present step.
+
+    `state` is waiting, reading, embedding, writing, done, stopped or error; `seconds_left` is of
+    the step, `skipped` the first [path, reason] of `skipped_count`.
+    """
+
+    id: str
+    folder: str
+    state: str
+    done: int
+    total: int
+    seconds: float
+    seconds_left: float | None
+    written: int
+    deleted: int
+    unchanged: int
+    skipped: list[list[str]]
+    skipped_count: int
+    collection: str
+    error: str
+
+
+class Jobs(BaseModel):
+    """The latest jobs, and all that still run."""
+
+    jobs: list[JobView]
+
+
+class Deleted(BaseModel):
+    """How many pictures were deleted."""
+
+    deleted: int

@@ -1,0 +1,172 @@
+"""The service: one process with one engine, for the page and the REST interface alike.
+
+It answers from the first moment; the pictures, the network and the index are opened in a thread,
+and until they are there, everybody is told what is still being done, or why it doesn't work.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi_offline import FastAPIOffline
+
+from helpers import dataset
+from helpers import settings as _settings
+from helpers.errors import PlainError
+from helpers.features import VGG16
+from helpers.index import Index, collections
+from helpers.search import Engine
+from helpers.settings import Settings
+from search_app import api, page, problems, safe_paths
+from search_app.batcher import Batcher, Slots
+from search_app.catalogue import Catalogue
+from search_app.messages import explain
+from search_app.page import Visitors
+from search_app.safety import Guard
+
+log = logging.getLogger(__name__)
+RETRY_SECONDS = 5  # after what couldn't be opened: another notebook may have closed it by then
+
+router = APIRouter(tags=["service"])
+
+
+class Stopped(Exception):
+    """The service ends while it is still starting; what is done is kept."""
+
+
+class Service:
+    """What the process serves, and how far it is with opening that."""
+
+    def __init__(self, settings: Settings, when_ready: Callable[[], object] = lambda: None):
+        """Prepare to serve what `settings` name; `when_ready()` is called once it is open."""
+        self.settings, self._when_ready = settings, when_ready
+        self.roots = safe_paths.resolved(settings.roots)
+        self.catalogue, self.visitors = None, Visitors()
+        self.step, self.done, self.total, self.problem = "Starting", 0, 0, ""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="opening", daemon=True)
+
+    def start(self) -> None:
+        """Begin to open everything; return at once."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop whatever is going on, and leave Milvus to others."""
+        self._stop.set()
+        self._thread.join()
+        if self.catalogue:
+            engine = self.catalogue.default
+            self.catalogue.close()
+            engine.embedder.close()
+            engine.index.close()
+
+    def state(self) -> dict:
+        """Return how far opening is: {detail, step, done, total}."""
+        counted = f" ({self.done:,} of {self.total:,})" if self.total else ""
+        detail = self.problem or f"{self.step}{counted}."
+        return {"detail": detail, "step": self.step, "done": self.done, "total": self.total}
+
+    def _run(self):
+        """Open everything, again and again until it works."""
+        while not self._stop.is_set():
+            try:
+                self.catalogue = Catalogue([self._open()])
+                self.catalogue.offer_again()
+                self._when_ready()
+                return
+            except Stopped:
+                return
+            except Exception as error:
+                self._note(error)
+            self._stop.wait(RETRY_SECONDS)
+
+    def _note(self, error):
+        """Say what went wrong in the terminal, once, and to whoever asks, without paths."""
+        problem = explain(error, self.roots)
+        if problem != self.problem and isinstance(error, PlainError):
+            log.error("%s", error)
+        self.problem = problem
+
+    def _open(self):
+        """Return the Engine, after everything that this takes."""
+        settings = self.settings
+        self._begin("Opening Milvus")
+        collections(settings)  # where another program has it, that shows before the long steps
+        self._begin("Loading the pictures")
+        data = dataset.load(settings, watch=self._watch)
+        self._begin("Loading VGG16")
+        extractor = VGG16(precision="auto", settings=settings, pictures=data.pictures)
+        self._begin("Embedding the pictures")
+        vectors = extractor.extract(data.pictures, data.name, watch=self._watch)
+        self._begin("Writing the index")
+        index = Index(data.name, extractor.name, settings)
+        try:
+            index.sync(data.pictures, vectors)
+        except BaseException:
+            index.close()
+            raise
+        self._begin("Counting")
+        return Engine(extractor, index, data, Batcher(extractor))
+
+    def _begin(self, step):
+        self._watch(0, 0)
+        self.step = step
+        if not self.problem:
+            log.info("%s …", step)
+
+    def _watch(self, done, total):
+        if self._stop.is_set():
+            raise Stopped
+        self.done, self.total = done, total
+
+
+@router.get("/healthz")
+async def alive() -> dict[str, str]:
+    """Say that the process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", responses=problems.documented(503))
+async def ready(request: Request) -> Response:
+    """Say that everything is open, or else how far that is, or why it can't be opened."""
+    service = request.app.state.service
+    if service.catalogue:
+        return problems.JSONResponse({"status": "ready"})
+    state = service.state()
+    return problems.answer(503, state.pop("detail"), problems.RETRY_SECONDS, **state)
+
+
+def create_app(
+    settings: Settings | None = None,
+    token: str = "",
+    local: bool = True,
+    when_ready: Callable[[], object] = lambda: None,
+    searches: int = api.MAX_SEARCHES,
+    **limits: float,
+) -> FastAPI:
+    """Return the application over what `settings` name, by default those of the environment.
+
+    `when_ready()` is called once everything is open. At most `searches` go on at once; `token`,
+    `local` and the other `limits` are Guard's.
+    """
+    service = Service(settings or _settings.from_environment(), when_ready)
+
+    @asynccontextmanager
+    async def lifespan(_app):
+        service.start()
+        yield
+        service.visitors.close()
+        await asyncio.to_thread(service.close)
+
+    app = FastAPIOffline(
+        title="Reverse image search", version=api.VERSION, lifespan=lifespan, redoc_url=None
+    )
+    app.state.service, app.state.searches = service, Slots(searches, "searches")
+    problems.add_handlers(app)
+    for each in (router, page.router, api.router):
+        app.include_router(each)
+    app.add_middleware(Guard, token=token, local=local, **limits)
+    return app
