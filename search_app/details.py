@@ -77,7 +77,7 @@ class NearDuplicates:
     """The closest groups by data set and threshold; what was compared once serves all visitors."""
 
     def __init__(self):
-        """Begin with nothing; comparisons take turns, because each needs 150 MB."""
+        """Begin with nothing; comparisons take turns, because each needs 170 MB."""
         self._found, self._lock = OrderedDict(), threading.Lock()
 
     def find(self, engine: Engine, min_score: float) -> tuple[list, int, int]:

@@ -119,7 +119,7 @@ def checked_region(region: Sequence[float] | None) -> Region | None:
 
 def number(value: object, low: float, high: float) -> float:
     """Return `value` forced between `low` and `high`; raises MessageError for what isn't finite."""
-    wrong = isinstance(value, bool) or not isinstance(value, int | float)
-    if wrong or not math.isfinite(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
         raise MessageError("A setting isn't a number. Reload the page, then set it again.")
     return max(low, min(high, value))
