@@ -31,6 +31,9 @@ def obtain(count: float, because: str, settings: Settings, progress: bool = True
     have = count if only else len(ids_here(settings)[count])
     if have < count < ALL:
         note += f", {have:,} is all that the archive has"
+    if count == ALL:  # unpacked, the archive is of no further use
+        for path in (settings.data / "downloads").glob(f"{settings.voc_release.file}*"):
+            path.unlink()
     what = "all" if count == ALL else f"the first {count:,} pictures"
     why = f"{what} of PASCAL VOC 2012 ({note}), {because}."
     return Selection(set_name(count), why, _folder(holder, settings), only)
@@ -90,9 +93,6 @@ def _bring(count, settings, progress):
     folder = _folder(count, settings)
     (folder / archive.MARKER).unlink(missing_ok=True)
     archive.unpack(source, folder, progress, only)
-    if count == ALL and not settings.kit:
-        for path in source.parent.glob(f"{source.name}*"):  # unpacked, it is of no further use
-            path.unlink()
     return words
 
 

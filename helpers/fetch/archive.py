@@ -136,9 +136,7 @@ def unpack(
     with archive.open("rb") as file, byte_bar("unpacking", status.st_size, 0, progress) as bar:
         for member in members(file.read):
             bar.update(member.end - bar.n)
-            if only is not None and len(files) == len(only):
-                break
-            if only is not None and member.path not in only:
+            if only and member.path not in only:
                 continue
             target = folder / member.path
             # Of two members with one name the later one counts, as for every tar program.
@@ -146,6 +144,8 @@ def unpack(
             if member.path in files or not whole:
                 save(member, target)
             files[member.path] = None
+            if only and len(files) == len(only):  # the archive may end here
+                break
     for part in folder.rglob(".*.part"):  # what a killed run left
         part.unlink(missing_ok=True)
     if hasattr(os, "sync"):  # the disk has all files before the marker says so

@@ -83,7 +83,7 @@ def from_any(what: str, part: "Part", attempt: Callable[[str], Any]) -> Any:
                     break
             time.sleep(part.settings.timeout / 20 * 2**failures)
         tried[url] = reason
-    width = max(map(len, tried))
+    width = max(map(len, tried), default=0)
     rows = "\n".join(f"  {url:<{width}}  {reason}" for url, reason in tried.items())
     raise DownloadError(
         f"{what} could not be fetched. What was tried, and why it failed:\n{rows}\n"

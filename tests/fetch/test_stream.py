@@ -258,6 +258,16 @@ def test_what_is_all_here_needs_no_connection(tmp_path):
     assert_first(20, tmp_path)
 
 
+def test_a_part_that_ends_with_the_last_picture_is_enough(tmp_path):
+    with Server(ARCHIVE) as server:
+        end = first(20, [server.url], tmp_path / "all")
+    part = part_in(tmp_path)
+    part.path.parent.mkdir()
+    part.file.write_bytes(ARCHIVE[:end])
+    first(20, [], tmp_path, replace(QUICK, offline=True))
+    assert_first(20, tmp_path)
+
+
 def test_the_streams_memory_does_not_grow_with_the_archive(tmp_path):
     peaks = []
     for filler in (0, 400_000):  # 60 masks between annotations and pictures: 0 or 24 MB

@@ -82,6 +82,14 @@ def test_an_archive_put_into_the_downloads_is_used_once_it_is_verified(tmp_path)
     assert len(obtain(voc2012.ALL, settings(tmp_path, offline=True))[1]) == 30
 
 
+def test_an_archive_that_a_killed_run_left_behind_is_removed(tmp_path):
+    with Server(ARCHIVE) as server:
+        obtain(voc2012.ALL, settings(tmp_path, server.url))
+    (tmp_path / "downloads" / "voc.tar").write_bytes(ARCHIVE)
+    obtain(voc2012.ALL, settings(tmp_path, offline=True))
+    assert not list((tmp_path / "downloads").glob("[!.]*"))
+
+
 READ = """
 import sys
 from helpers.dataset import voc2012
