@@ -88,12 +88,10 @@ class Collection(AbstractContextManager):
 
     def _open(self, index_type):
         """Create the collection or check the one there, load it, and count its rows."""
-        if not self._call("look into", "has_collection"):
-            fields = schema(self.dim)
-            self._call("create", "create_collection", schema=fields, properties=self._whose)
+        self._unless_there("has_collection", self._create)
         self._check_whose()
-        if not self._call("look into", "list_indexes"):  # new, or killed before it got one
-            self._create_index(index_type or "EXACT", 0)
+        # new, or killed before it got one
+        self._unless_there("list_indexes", lambda: self._create_index(index_type or "EXACT", 0))
         self._load()
         if self.is_lite:
             self._flush()  # what a killed process left in the log
@@ -109,6 +107,19 @@ class Collection(AbstractContextManager):
         if index_type not in (None, self.index_type()):
             self.rebuild(index_type)
         names.warn_of_old(self.client, self.uri)
+
+    def _unless_there(self, look, create):
+        """Call `create` unless `look` finds it there, also when somebody else is just faster."""
+        if not self._call("look into", look):
+            try:
+                create()
+            except MilvusError:
+                if not self._call("look into", look):
+                    raise
+
+    def _create(self):
+        fields = schema(self.dim)
+        self._call("create", "create_collection", schema=fields, properties=self._whose)
 
     def _check_whose(self):
         described = self._call("look into", "describe_collection")

@@ -51,9 +51,9 @@ def connect(uri: str, token: str = "") -> "MilvusClient":
     Raises MilvusError, saying what is wrong and what to do about it.
     """
     opened = []
+    call(pymilvus)  # Ctrl-C while the thread starts would give us another, and the order would go
 
     def open_client():
-        pymilvus()
         opened.append(milvus_lite.open_client(uri) if is_lite(uri) else _open_server(uri, token))
         return opened[0]
 

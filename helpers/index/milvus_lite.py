@@ -6,6 +6,7 @@ It is a folder, `….db`, that one process at a time may hold (by a lock on the 
 
 import os
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,6 +16,7 @@ import psutil
 from helpers.files import try_lock
 from helpers.index.errors import MilvusError
 
+_lock = threading.Lock()  # one thread at a time opens or closes
 _clients = Counter()  # how many clients use each database that this process holds, by path
 
 
@@ -28,13 +30,14 @@ def open_client(uri: str):
 
     path = os.path.realpath(uri)
     _make_folder(Path(path))
-    if path in getattr(server_manager_instance, "_servers", {}) and not _clients[path]:
-        _clients[path] = 1  # somebody else in this process has opened it without us
-    try:
-        client = MilvusClient(path)
-    except Exception as error:
-        raise MilvusError(_why_not_opened(Path(path), error)) from None
-    _clients[path] += 1
+    with _lock:
+        if path in getattr(server_manager_instance, "_servers", {}) and not _clients[path]:
+            _clients[path] = 1  # somebody else in this process has opened it without us
+        try:
+            client = MilvusClient(path)
+        except Exception as error:
+            raise MilvusError(_why_not_opened(Path(path), error)) from None
+        _clients[path] += 1
     return client
 
 
@@ -106,10 +109,11 @@ def close_client(client, uri: str) -> None:
 
     client.close()
     path = os.path.realpath(uri)
-    _clients[path] -= 1
-    if _clients[path] <= 0:
-        del _clients[path]
-        server_manager_instance.release_server(path)
+    with _lock:
+        _clients[path] -= 1
+        if _clients[path] <= 0:
+            del _clients[path]
+            server_manager_instance.release_server(path)
 
 
 def folder(uri: str, name: str) -> Path:

@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from index_kit import COLLECTION, PAIR, child, clustered, release, some_pictures
 
 from helpers.files import try_lock
-from helpers.index import Index, MilvusError
+from helpers.index import Index, MilvusError, collections
 
 
 def test_two_indexes_share_a_database_until_both_are_closed(here):
@@ -30,6 +32,56 @@ def test_closing_leaves_somebody_elses_client_alone(here):
     assert client.list_collections() == [COLLECTION]
     client.close()
     release(here)
+
+
+@pytest.fixture
+def linked(here, tmp_path):
+    """The settings that reach the same database through a symbolic link."""
+    link = tmp_path / "link"
+    link.symlink_to(Path(here.milvus_uri).parent)
+    return replace(here, milvus_uri=str(link / Path(here.milvus_uri).name))
+
+
+def test_a_database_that_is_reached_by_two_paths_is_one(here, linked):
+    with Index(*PAIR, here) as first, Index(*PAIR, linked) as second:
+        first.sync(some_pictures(3), clustered(3), progress=False)
+        assert second.count() == 3
+    with (Path(here.milvus_uri) / "LOCK").open() as lock:
+        assert try_lock(lock)
+
+
+@pytest.fixture
+def restless():
+    """Threads that take turns as often as possible."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.slow
+def test_many_threads_open_and_close_the_database_at_once(here, restless):
+    def visit(number):
+        with Index(f"set{number % 4}", "vgg16", here) as index:
+            rows = index.count()
+        return rows, len(collections(here)) > 0
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(visit, range(48))) == {(0, True)}
+    with (Path(here.milvus_uri) / "LOCK").open() as lock:
+        assert try_lock(lock)
+
+
+def test_this_program_is_not_told_to_end_itself(here, linked):
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(linked.milvus_uri)  # without us, so that Milvus Lite takes it for another
+    with pytest.raises(
+        MilvusError, match="in use by this very program, which opened it by another"
+    ):
+        Index(*PAIR, here)
+    client.close()
+    release(linked)
 
 
 @pytest.mark.slow
@@ -60,9 +112,20 @@ def test_a_file_of_an_older_milvus_lite_is_left_alone(here):
     assert old.read_bytes().startswith(b"SQLite")
 
 
-def test_a_name_that_milvus_lite_does_not_take(here):
-    with pytest.raises(MilvusError, match=r"ends in \.db"):
-        Index(*PAIR, replace(here, milvus_uri=here.milvus_uri + ".sqlite"))
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("milvus.db.sqlite", r"ends in \.db\. Set it to .*milvus\.db\.sqlite\.db"),
+        ("localhost:19530", r"or to http://host:19530 for a server"),
+        ("notes.txt", r"ends in \.db"),
+        ("notes.txt/milvus.db", r"Nothing can be written to .*milvus\.db \(Not a directory\)"),
+    ],
+)
+def test_an_address_that_is_no_database_says_what_would_be(here, tmp_path, uri, told):
+    (tmp_path / "notes.txt").write_text("not a database")
+    with pytest.raises(MilvusError, match=told):
+        Index(*PAIR, replace(here, milvus_uri=str(tmp_path / uri)))
+    assert (tmp_path / "notes.txt").read_text() == "not a database"
 
 
 @pytest.mark.parametrize("folder", ["new", "old"])

@@ -55,6 +55,7 @@ def test_every_pair_has_a_name_of_its_own_that_milvus_takes():
         (("sample", "vgg16"), "sample__vgg16"),
         (("voc-2000", "vgg16-conv5-max-224"), r"voc_2000__vgg16_conv5_max_224__[0-9a-f]{12}"),
         (("pets_3f9a2c", "vgg.1"), r"pets_3f9a2c__vgg_1__[0-9a-f]{12}"),
+        (("Pets", "VGG16"), r"pets__vgg16__[0-9a-f]{12}"),
         (("2007", "vgg16"), r"_2007__vgg16__[0-9a-f]{12}"),
         (("p" * 300, "v" * 300), r"p{100}__v{100}__[0-9a-f]{12}"),
     ],

@@ -5,6 +5,7 @@ only a server allows.
 """
 
 import signal
+import time
 import warnings
 
 import pytest
@@ -131,6 +132,24 @@ def test_a_notebook_writes_beside_a_page_that_searches(there):
             another.drop()
         out, error = page.communicate("go\n", timeout=LIMIT)
         assert out == "still 400 2007_000399\n", error
+
+
+REBUILD = """
+with Index(*PAIR, here) as index:
+    index.rebuild("HNSW")
+"""
+
+
+@served
+def test_an_index_that_another_program_has_rebuilt_is_searched_as_what_it_is_now(there):
+    with Index(*PAIR, there) as index:
+        index.sync(some_pictures(300), clustered(300), progress=False)
+        assert index.search(clustered(300)[7], 1)[0].id == "2007_000007"
+        assert child(REBUILD, there).wait(LIMIT) == 0
+        end = time.monotonic() + LIMIT
+        while index._index(seen=True)["index_type"] != "HNSW":  # which a search goes by
+            assert time.monotonic() < end
+        assert index.search(clustered(300)[7], 1)[0].id == "2007_000007"
 
 
 @served
