@@ -1,15 +1,20 @@
 """Vectors on disk, written as they are made: what was computed once is never computed again.
 
-A store is a folder of three files. `vectors-N.f32` holds one row of float32 per picture,
-`rows-N.jsonl` says which picture and which file each row was made of, and `manifest.json` says how
-the vectors were made and how many rows count. Rows are appended first and the manifest is replaced
-after them in one step, so a run that is killed at any moment loses at most its last batch: what is
-beyond the manifest's count is dropped when the store is next opened for writing.
+A store is a folder of three files. `vectors-PART.f32` holds one row of float32 per picture,
+`rows-PART.jsonl` says which picture and which file each row was made of, and `manifest.json` says
+how the vectors were made and which PART holds them. A row counts from the moment its line is
+whole; its vector was there before. So a run that is killed loses at most its last batch.
+
+Rows are only ever appended. To put them in order, they are copied to a part with a new name; then
+the manifest names that one, and then the old files go. So whoever reads while another program
+writes has all the old rows or all the new ones.
 """
 
 import hashlib
 import json
 import os
+import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -22,6 +27,10 @@ from helpers.dataset.pictures import Picture
 from helpers.errors import PlainError
 from helpers.files import file_lock, read_json, tree_size, write_json
 
+FRESH_NS = 2 * 10**9
+"""File systems tell times to between microseconds and two seconds (FAT): a file that changed less
+than this before it was read can change again without another time to show for it."""
+
 
 class StoreError(PlainError, ValueError):
     """A store that was made in another way than asked for, or that another program is writing."""
@@ -29,28 +38,38 @@ class StoreError(PlainError, ValueError):
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Which file a vector was made of: its size in bytes, time of change, and SHA-256."""
+    """Which file a vector was made of: its size in bytes, times of change, and SHA-256.
+
+    `mtime_ns` is when the content changed; anybody can set it. `ctime_ns` is when the system last
+    saw a change, also of the name (on Windows: when the file was made). A fresh file's are -1.
+    """
 
     id: str
     path: str
     size: int
     mtime_ns: int
     sha256: str
+    ctime_ns: int = -1
 
 
 class Store:
     """A table of vectors; `provenance` names the extractor, the weights and the dimension.
 
-    Made directly, it only reads; `open_for_writing` gives one that may be written. Raises
-    StoreError, naming both, when the vectors in `folder` were made with another `provenance`.
+    Made directly, it only reads: what was there at that moment. `open_for_writing` gives one that
+    may be written. Raises StoreError, naming both, when the vectors in `folder` were made with
+    another `provenance`.
     """
 
     def __init__(self, folder: Path, provenance: Mapping[str, object]):
         self.folder, self.dim = Path(folder), provenance["dim"]
-        new = {**provenance, "dtype": "float32", "part": 0, "count": 0}
-        self.manifest = read_manifest(folder) or new
-        self._check_provenance(provenance)
-        self.fingerprints = self._read_fingerprints()
+        self._read({**provenance, "dtype": "float32"})
+        for key, asked in provenance.items():
+            if self.manifest.get(key) != asked:
+                raise StoreError(
+                    f"{self.folder} holds vectors with {key} {self.manifest.get(key)!r}, but "
+                    f"{asked!r} was asked for. Vectors made in different ways can't be compared: "
+                    "use the other extractor, or delete that folder to make them again."
+                )
         # A picture that was done again has two rows; the later one counts.
         self.row_of = {each.id: row for row, each in enumerate(self.fingerprints)}
         self._times_changed = False
@@ -62,18 +81,28 @@ class Store:
             return False
         with suppress(OSError):
             known, status = self.fingerprints[row], os.stat(picture.path)
-            if (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns):
+            times = known.size, known.mtime_ns, known.ctime_ns
+            if (status.st_size, status.st_mtime_ns, status.st_ctime_ns) == times:
                 return True
             current, _ = read_file(picture)
             if current.sha256 == known.sha256:
-                # Touched but not changed: remember the new time, so that it isn't read again.
-                self.fingerprints[row], self._times_changed = current, True
+                # Touched but not changed: remember the new times, so that it isn't read again.
+                self._times_changed |= current != known
+                self.fingerprints[row] = current
                 return True
         del self.row_of[picture.id]
         return False
 
     def append(self, fingerprints: Sequence[Fingerprint], vectors: NDArray[np.float32]) -> None:
-        """Add a row for each of `fingerprints`, (n, dim); they are safe when this returns."""
+        """Add a row for each of `fingerprints`, (n, dim); they are safe when this returns.
+
+        Raises StoreError where nothing can be written.
+        """
+        if not os.access(self.folder, os.W_OK):
+            raise StoreError(
+                f"{self.folder} can't be written, so new vectors can't be kept. "
+                "Set BOOTCAMP_DATA to a folder of your own."
+            )
         contents = np.ascontiguousarray(vectors, "<f4"), _json_lines(fingerprints)
         for path, content in zip(self._files, contents, strict=True):
             with path.open("ab") as file:
@@ -81,9 +110,9 @@ class Store:
                 file.flush()
                 os.fsync(file.fileno())
         count = len(self.fingerprints)
-        self._commit(count=count + len(fingerprints))
         self.row_of.update((each.id, row) for row, each in enumerate(fingerprints, count))
         self.fingerprints += fingerprints
+        self.table = self._map(len(self.fingerprints))
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of `ids` in that order, (n, dim).
@@ -92,70 +121,88 @@ class Store:
         map: changing them changes no file).
         """
         rows = [self.row_of[name] for name in ids]
-        if not rows:
-            return np.empty((0, self.dim), np.float32)
-        shape = (len(self.fingerprints), self.dim)
-        table = np.memmap(self._files[0], "<f4", "c", shape=shape)
         in_order = rows == [*range(len(rows))]
-        return np.asarray(table[: len(rows)] if in_order else table[rows])
+        return np.asarray(self.table[: len(rows)] if in_order else self.table[rows])
 
     def compact(self, ids: Sequence[str], skipped: Sequence[tuple[str, str]] = ()) -> None:
         """Put the rows of `ids` first and in that order, drop what is gone, note what was skipped.
 
         Rows of other pictures stay as long as their files do: asking for fewer loses nothing.
+        A folder that can't be written stays as it is.
         """
-        asked = set(ids)
+        if not os.access(self.folder, os.W_OK):
+            return
+        asked, skipped = set(ids), [list(pair) for pair in skipped]
         others = {name: self.fingerprints[row].path for name, row in self.row_of.items()}
         kept = [name for name, path in others.items() if name not in asked and os.path.exists(path)]
         wanted = [*ids, *kept]
         if self._times_changed or wanted != [each.id for each in self.fingerprints]:
-            self._rewrite(wanted)
-        self._commit(skipped=[list(pair) for pair in skipped])
+            self._rewrite(wanted, skipped)
+        elif skipped != self.manifest.get("skipped"):
+            self._commit(skipped)
 
-    def _rewrite(self, wanted):
-        """Put the rows of `wanted` into a new part; the old one is deleted at the next opening."""
-        vectors = self.vectors(wanted)
-        fingerprints = [self.fingerprints[self.row_of[name]] for name in wanted]
-        self.manifest["part"] += 1
-        self.fingerprints, self.row_of = [], {}
-        self.append(fingerprints, vectors)
+    def _rewrite(self, wanted, skipped):
+        """Put the rows of `wanted` into a new part, then delete the old one."""
+        table, rows = self.table, [self.row_of[name] for name in wanted]
+        fingerprints = [self.fingerprints[row] for row in rows]
+        self.manifest["part"] = secrets.token_hex(4)
+        self.fingerprints, self.row_of, self._times_changed = [], {}, False
+        for start in range(0, len(rows) or 1, 1000):  # a new store's part, too, gets its files
+            some = slice(start, start + 1000)
+            self.append(fingerprints[some], table[rows[some]])
+        self._commit(skipped)
+        self._clean_up()
+
+    def _commit(self, skipped):
+        """Replace the manifest in one step."""
+        self.manifest["skipped"] = skipped
+        write_json(self.folder / "manifest.json", self.manifest)
+
+    def _clean_up(self):
+        """Delete all files of other parts."""
+        for pattern in ("vectors-*.f32", "rows-*.jsonl", ".*.part"):
+            for path in {*self.folder.glob(pattern)} - {*self._files}:
+                with suppress(OSError):  # Windows keeps what is still mapped; next time
+                    path.unlink()
 
     @property
     def _files(self):
-        part = self.manifest["part"]
+        part = self.manifest.get("part")
         return self.folder / f"vectors-{part}.f32", self.folder / f"rows-{part}.jsonl"
 
-    def _commit(self, **changes):
-        """Replace the manifest in one step: from here on the new rows count."""
-        self.manifest.update(changes)
-        write_json(self.folder / "manifest.json", self.manifest)
+    def _read(self, new):
+        """Read manifest and rows; again, if another program replaced them meanwhile.
 
-    def _check_provenance(self, provenance):
-        for key, asked in provenance.items():
-            if self.manifest.get(key) != asked:
-                raise StoreError(
-                    f"{self.folder} holds vectors with {key} {self.manifest.get(key)!r}, but "
-                    f"{asked!r} was asked for. Vectors made in different ways can't be compared: "
-                    "use the other extractor, or delete that folder to make them again."
-                )
+        A part's files go only after the manifest has named another, and no name comes twice. So if
+        it names the same part before and after, they were there all the time.
+        """
+        while True:
+            found = read_manifest(self.folder)
+            self.manifest = found or new
+            self._read_part()
+            if read_manifest(self.folder).get("part") == found.get("part"):
+                return
 
-    def _read_fingerprints(self):
-        """Return those that count: as many as the manifest says and both files hold whole."""
+    def _read_part(self):
+        """Read the rows that count: whole lines, whose vectors were written before them."""
+        self.fingerprints, self.table = [], self._map(0)
         vectors, rows = self._files
-        lines = rows.read_bytes().split(b"\n")[:-1] if rows.exists() else []
-        held = tree_size(vectors) // (4 * self.dim)
-        count = min(self.manifest["count"], len(lines), held)
-        return [Fingerprint(**json.loads(line)) for line in lines[:count]]
+        with suppress(FileNotFoundError):
+            lines = rows.read_bytes().split(b"\n")[:-1]
+            self.fingerprints = [*_parsed(lines[: tree_size(vectors) // (4 * self.dim)])]
+            self.table = self._map(len(self.fingerprints))
 
-    def _clean_up(self):
-        """Delete superseded files; copy what counts when a killed run left more behind."""
-        for pattern in ("vectors-*.f32", "rows-*.jsonl", ".*.part"):
-            for path in {*self.folder.glob(pattern)} - {*self._files}:
-                with suppress(PermissionError):  # Windows keeps what is still mapped; next time
-                    path.unlink()
-        sizes = 4 * self.dim * len(self.fingerprints), len(_json_lines(self.fingerprints))
-        if (*map(tree_size, self._files),) != sizes:
-            self._rewrite(self.row_of)
+    def _map(self, count):
+        """Return the first `count` vectors, (count, dim), as a memory map of the file."""
+        shape = (count, self.dim)
+        return np.memmap(self._files[0], "<f4", "c", shape=shape) if count else np.zeros(shape, "f")
+
+    def _prepare(self):
+        """Make a new store's files, or drop what a killed run left behind in an old one."""
+        sizes = [4 * self.table.size, len(_json_lines(self.fingerprints))]
+        if "part" not in self.manifest or sizes != [*map(tree_size, self._files)]:
+            self._rewrite(self.row_of, self.manifest.get("skipped", []))
+        self._clean_up()
 
 
 @contextmanager
@@ -173,7 +220,8 @@ def open_for_writing(folder: Path, provenance: Mapping[str, object]) -> Iterator
 
     with file_lock(Path(folder) / "lock", refuse):
         store = Store(folder, provenance)
-        store._clean_up()
+        if os.access(folder, os.W_OK):
+            store._prepare()
         yield store
 
 
@@ -186,10 +234,20 @@ def read_file(picture: Picture) -> tuple[Fingerprint, bytes]:
     """Return the Fingerprint of a picture's file, and its content. Raises OSError."""
     path = Path(picture.path)
     status = path.stat()  # before reading, so that a change meanwhile is noticed next time
+    times = status.st_mtime_ns, status.st_ctime_ns
+    if max(times) > time.time_ns() - FRESH_NS:
+        times = -1, -1  # next time its content is compared
     raw = path.read_bytes()
     digest = hashlib.sha256(raw).hexdigest()
-    return Fingerprint(picture.id, str(path), status.st_size, status.st_mtime_ns, digest), raw
+    return Fingerprint(picture.id, str(path), status.st_size, times[0], digest, times[1]), raw
 
 
 def _json_lines(fingerprints):
     return "".join(json.dumps(asdict(each)) + "\n" for each in fingerprints).encode()
+
+
+def _parsed(lines):
+    """Yield the Fingerprints of `lines`, up to the first that is damaged."""
+    with suppress(ValueError, TypeError):
+        for line in lines:
+            yield Fingerprint(**json.loads(line))

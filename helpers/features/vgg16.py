@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from helpers import settings as _settings
-from helpers.dataset.pictures import Ledger, Picture, PictureSource, Skipped, Watch
+from helpers.dataset.listing import Watch
+from helpers.dataset.pictures import Ledger, Picture, PictureSource, Skipped
 from helpers.errors import PlainError
 from helpers.features import int8, runtime, weights
 from helpers.features.networks import FloatNetwork
@@ -237,15 +238,14 @@ def load_vectors(
     Raises FeaturesError when there are none, StoreError when they were made in another way.
     """
     folder = vectors_folder(dataset_name, extractor_name, settings or _settings.from_environment())
-    manifest = read_manifest(folder)
-    if not manifest:
+    store = Store(folder, _provenance(extractor_name))
+    ids = list(store.row_of)
+    if not ids:
         raise FeaturesError(
             f"There are no vectors {extractor_name!r} of {dataset_name!r}. "
             "Run notebook 02 first, which makes them."
         )
-    ledger = Ledger([Skipped(path, reason) for path, reason in manifest.get("skipped", [])])
-    store = Store(folder, _provenance(extractor_name))
-    ids = list(store.row_of)
+    ledger = Ledger([Skipped(path, reason) for path, reason in store.manifest.get("skipped", [])])
     return Vectors(ids, store.vectors(ids), extractor_name, ledger)
 
 

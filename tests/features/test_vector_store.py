@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from helpers.dataset.pictures import Picture
+from helpers.features import vector_store
 from helpers.features.vector_store import (
     Store,
     StoreError,
@@ -37,6 +38,12 @@ def add(store, *pictures):
     store.append([read_file(p)[0] for p in pictures], np.stack([vector(p.id) for p in pictures]))
 
 
+def only(folder, pattern):
+    """Return the one file in `folder` that matches."""
+    (path,) = folder.glob(pattern)
+    return path
+
+
 def holds(store, ids):
     """Return whether the store gives each of `ids` its own vector."""
     return np.array_equal(store.vectors(ids), np.stack([vector(name) for name in ids]))
@@ -55,17 +62,19 @@ def test_what_was_appended_is_there_after_reopening(tmp_path, three):
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         assert all(store.done(p) for p in three)
         assert holds(store, ["c", "a", "b"])
+    part = {"part": store.manifest["part"]}
     manifest = json.loads((tmp_path / "s" / "manifest.json").read_text())
-    assert manifest == {**PROVENANCE, "dtype": "float32", "part": 0, "count": 3}
+    assert manifest == {**PROVENANCE, "dtype": "float32", "skipped": []} | part
 
 
-@pytest.mark.parametrize("file", ["vectors-0.f32", "rows-0.jsonl"])
+@pytest.mark.parametrize("file", ["vectors-*.f32", "rows-*.jsonl"])
 @pytest.mark.parametrize("extra", [b"x", b'{"id": "half', bytes(64)])
 def test_what_was_not_committed_is_dropped(tmp_path, three, file, extra):
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three[:2])
-    with (tmp_path / "s" / file).open("ab") as end:
+    with only(tmp_path / "s", file).open("ab") as end:
         end.write(extra)
+    assert holds(Store(tmp_path / "s", PROVENANCE), ["a", "b"])
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         assert not store.done(three[2])
         add(store, three[2])
@@ -73,16 +82,29 @@ def test_what_was_not_committed_is_dropped(tmp_path, three, file, extra):
         assert holds(store, ["a", "b", "c"])
 
 
-@pytest.mark.parametrize("file", ["vectors-0.f32", "rows-0.jsonl"])
+@pytest.mark.parametrize("file", ["vectors-*.f32", "rows-*.jsonl"])
 def test_a_file_cut_short_loses_its_end_and_nothing_else(tmp_path, three, file):
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
-    path = tmp_path / "s" / file
+    path = only(tmp_path / "s", file)
     os.truncate(path, path.stat().st_size - 3)
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         assert [store.done(p) for p in three] == [True, True, False]
         assert holds(store, ["a", "b"])
-    assert json.loads((tmp_path / "s" / "manifest.json").read_text())["count"] == 2
+        add(store, three[2])
+    assert holds(Store(tmp_path / "s", PROVENANCE), ["a", "b", "c"])
+
+
+def test_a_damaged_line_ends_what_counts(tmp_path, three):
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        add(store, *three)
+    path = only(tmp_path / "s", "rows-*.jsonl")
+    path.write_bytes(path.read_bytes().replace(b'{"id": "b"', b"\0" * 10))
+    assert list(Store(tmp_path / "s", PROVENANCE).row_of) == ["a"]
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        assert [store.done(p) for p in three] == [True, False, False]
+        add(store, three[2])
+    assert holds(Store(tmp_path / "s", PROVENANCE), ["a", "c"])
 
 
 @pytest.mark.parametrize("key", PROVENANCE)
@@ -96,7 +118,8 @@ def test_another_provenance_is_refused_and_both_are_named(tmp_path, three, key):
     assert repr(other[key]) in str(caught.value)
 
 
-def test_a_changed_file_is_not_done_but_a_touched_one_is(tmp_path, three):
+def test_a_changed_file_is_not_done_but_a_touched_one_is(tmp_path, three, monkeypatch):
+    monkeypatch.setattr(vector_store, "FRESH_NS", 0)
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
         store.compact(["a", "b", "c"])
@@ -106,7 +129,9 @@ def test_a_changed_file_is_not_done_but_a_touched_one_is(tmp_path, three):
         assert [store.done(p) for p in three] == [False, True, True]
         store.compact(["b", "c"])
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
-        assert store.fingerprints[0].mtime_ns == 1, "the new time was not remembered"
+        status = three[1].path.stat()
+        known = store.fingerprints[0]
+        assert (known.mtime_ns, known.ctime_ns) == (1, status.st_ctime_ns), "not remembered"
         assert holds(store, ["b", "c"])
 
 
@@ -115,6 +140,13 @@ def test_a_missing_file_is_not_done(tmp_path, three):
         add(store, *three)
         three[1].path.unlink()
         assert [store.done(p) for p in three] == [True, False, True]
+
+
+def assert_tidy(store):
+    """Check that there are only the files that count."""
+    part = store.manifest["part"]
+    files = sorted(path.name for path in store.folder.iterdir())
+    assert files == ["lock", "manifest.json", f"rows-{part}.jsonl", f"vectors-{part}.f32"]
 
 
 def test_compact_orders_drops_what_is_gone_and_keeps_what_was_not_asked_for(tmp_path, three):
@@ -126,8 +158,7 @@ def test_compact_orders_drops_what_is_gone_and_keeps_what_was_not_asked_for(tmp_
         assert list(store.row_of) == ["c", "b"]
         assert holds(store, ["c", "b"])
         assert store.manifest["skipped"] == [["x.jpg", "it is empty"]]
-    files = sorted(path.name for path in (tmp_path / "s").iterdir())
-    assert files == ["lock", "manifest.json", "rows-1.jsonl", "vectors-1.f32"]
+        assert_tidy(store)
 
 
 def test_done_again_replaces(tmp_path, three):
@@ -144,7 +175,7 @@ def test_changing_what_was_returned_changes_no_file(tmp_path, three):
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
         store.vectors(["a", "b", "c"])[:] = 0
-        assert holds(store, ["a", "b", "c"])
+    assert holds(Store(tmp_path / "s", PROVENANCE), ["a", "b", "c"])
 
 
 def test_two_programs_cannot_write_but_one_can_read_meanwhile(tmp_path, three):
@@ -203,8 +234,7 @@ def test_what_a_killed_rewrite_left_is_not_taken_for_data(tmp_path, three):
         assert holds(store, ["c", "a", "b"])
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         assert holds(store, ["c", "a", "b"])
-    files = sorted(path.name for path in (tmp_path / "s").iterdir())
-    assert files == ["lock", "manifest.json", "rows-1.jsonl", "vectors-1.f32"]
+        assert_tidy(store)
 
 
 def test_an_empty_store_gives_no_vectors(tmp_path):
@@ -242,3 +272,79 @@ def test_killed_at_any_moment_loses_at_most_one_batch(tmp_path):
             assert promised <= set(store.row_of), "what was reported as done is gone"
             assert len(store.row_of) <= len(promised) + 20
             assert holds(store, list(store.row_of))
+
+
+def test_a_file_replaced_within_a_tick_of_the_clock_is_noticed(tmp_path):
+    one = picture(tmp_path, "a", "0000")
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        for number in range(1, 300):  # many of these pairs have the same size and times
+            add(store, one)
+            one.path.write_bytes(f"{number:04}".encode())
+            assert not store.done(one)
+
+
+def test_two_old_pictures_that_changed_places_are_noticed(tmp_path, three, monkeypatch):
+    monkeypatch.setattr(vector_store, "FRESH_NS", 0)
+    for each in three:
+        os.utime(each.path, ns=(1, 1))  # as an archive leaves them
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        add(store, *three)
+        os.rename(three[0].path, tmp_path / "aside")
+        os.rename(three[1].path, three[0].path)
+        os.rename(tmp_path / "aside", three[1].path)
+        assert [store.done(p) for p in three] == [False, False, True]
+
+
+REWRITER = """
+import sys; sys.path[:0] = [sys.argv[1]]
+from pathlib import Path
+from test_vector_store import PROVENANCE, add, open_for_writing, picture
+folder, turns = Path(sys.argv[2]), int(sys.argv[3])
+pictures = [picture(folder, f"p{number:02}") for number in range(30)]
+for turn in range(turns):
+    with open_for_writing(folder / "s", PROVENANCE) as store:
+        for each in pictures[turn % 7 :: 7]:
+            each.path.touch() if each.path.exists() else None
+        add(store, *pictures[turn % 7 :: 7])
+        names = [each.id for each in pictures if each.id in store.row_of]
+        store.compact(names[turn % 3 :] + names[: turn % 3])
+    if turn == 6:
+        print("all there", flush=True)
+"""
+
+READER = """
+import sys; sys.path[:0] = [sys.argv[1]]
+from pathlib import Path
+from test_vector_store import PROVENANCE, Store, holds
+folder, stop, times, orders = Path(sys.argv[2]), Path(sys.argv[3]), 0, set()
+while not stop.exists() or not times:
+    store = Store(folder, PROVENANCE)
+    names = list(store.row_of)
+    assert len(names) == 30, f"{len(names)} of 30 rows"
+    assert holds(store, names)
+    orders.add(tuple(names))
+    times += 1
+print(times, len(orders))
+"""
+
+
+def start(code, *arguments, **options):
+    """Start Python code in a process of its own."""
+    command = [sys.executable, "-c", code, os.path.dirname(__file__), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
+
+
+@pytest.mark.slow
+def test_who_reads_while_others_write_has_all_the_old_rows_or_all_the_new(tmp_path):
+    stop = tmp_path / "stop"
+    with start(REWRITER, tmp_path, 400) as writer:
+        assert writer.stdout.readline() == "all there\n"
+        readers = [start(READER, tmp_path / "s", stop, stderr=subprocess.PIPE) for _ in range(2)]
+        assert writer.wait(600) == 0
+        stop.touch()
+    for reader in readers:
+        said, errors = reader.communicate(timeout=600)
+        assert errors == ""
+        times, orders = map(int, said.split())
+        assert times > 1
+        assert orders > 1, "it was read only before or after everything"
