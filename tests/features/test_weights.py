@@ -1,5 +1,6 @@
 """The weights from every source, with a real server that fails: the right ones or none at all."""
 
+import os
 import socket
 import threading
 from dataclasses import replace
@@ -233,7 +234,10 @@ def test_two_kernels_fetch_the_weights_once(online, tmp_path, monkeypatch, capfd
     content = keras_file(RIGHT, tmp_path / "a.h5").read_bytes()
     with Server(content, [hold(1000, go)]) as server:
         monkeypatch.setattr(weights, "KERAS_URL", server.url)
-        threads = [threading.Thread(target=lambda: given.append(load(online))) for _ in range(2)]
+        threads = [
+            threading.Thread(target=lambda: given.append(load(online)), daemon=True)
+            for _ in range(2)
+        ]
         threads[0].start()
         while not server.requests:
             assert threads[0].is_alive()
@@ -247,6 +251,19 @@ def test_two_kernels_fetch_the_weights_once(online, tmp_path, monkeypatch, capfd
             thread.join(600)
         assert len(server.requests) == 1
     assert given == [raw(RIGHT)] * 2
+
+
+def test_the_disk_has_the_weights_before_they_get_their_name(here, tmp_path, monkeypatch):
+    put(tmp_path / "kit" / "weights" / FILE, RIGHT, WRITERS[FILE])
+    path, synced, sync = here.data / "weights" / FILE, [], os.fsync
+
+    def spy(number):
+        synced.append((os.fstat(number).st_ino, path.exists()))
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    load(replace(here, kit=tmp_path / "kit"))
+    assert (path.stat().st_ino, False) in synced
 
 
 READ = """

@@ -315,6 +315,20 @@ def test_another_digest_is_verified_anew(tmp_path):
         fetch(wrong, progress=False)
 
 
+def test_the_disk_has_the_bytes_before_they_get_their_name(tmp_path, monkeypatch):
+    path, synced, sync = tmp_path / "a.tar", [], os.fsync
+
+    def spy(number):
+        synced.append((os.fstat(number).st_ino, path.exists()))
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    with Server(CONTENT) as server:
+        get([server.url], path)
+    assert (path.stat().st_ino, False) in synced
+    assert (tmp_path.stat().st_ino, True) in synced  # the folder, with the new name
+
+
 # --- two at once, and too slow -----------------------------------------------------------------
 
 FETCH = """
