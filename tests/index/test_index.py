@@ -108,6 +108,23 @@ def test_a_sync_of_the_same_set_kept_elsewhere_writes_nothing(filled):
     assert filled[0].sync(elsewhere, clustered(300), progress=False).unchanged == 300
 
 
+def test_rows_that_somebody_writes_meanwhile_are_told(filled, monkeypatch):
+    index, here = filled
+    flush = index.flush_and_index
+
+    def meanwhile(written):
+        monkeypatch.undo()
+        with Index(*PAIR, here) as other:
+            other.upsert(some_pictures(302)[301:], clustered(1, seed=5), progress=False)
+        flush(written)
+
+    monkeypatch.setattr(index, "flush_and_index", meanwhile)
+    values = np.concatenate([clustered(300), clustered(1, seed=4)])
+    with pytest.raises(MilvusError, match="holds 302 rows where 301 were written"):
+        index.sync(some_pictures(301), values, progress=False)
+    assert index.sync(some_pictures(301), values, progress=False).deleted == 1
+
+
 def test_a_sync_result_reads_as_a_sentence():
     assert f"{SyncResult(1200, 3, 0)}" == "1,200 written, 3 deleted, 0 unchanged"
     skipped = tuple((f"{n}.jpg", "It has 9 labels.") for n in range(2000))
@@ -166,7 +183,7 @@ def test_bad_queries_are_refused(filled, bad):
 
 
 def test_bad_values_of_k_and_unknown_ids_are_refused(filled):
-    for k in (0, -1, 100_000, 2.5, "5", None, np.nan):
+    for k in (0, -1, 16_377, 100_000, 2.5, "5", None, np.nan):
         with pytest.raises(MilvusError, match="must be between"):
             filled[0].search(clustered(1)[0], k)
     with pytest.raises(MilvusError, match="no picture 'nobody'"):
