@@ -90,7 +90,7 @@ def test_the_table_and_the_folders_name_the_same_notebooks():
 
 def test_every_setting_is_in_the_readme():
     source = (ROOT / "helpers" / "settings.py").read_text(encoding="utf-8")
-    read = set(re.findall(r"env\.get\(\"([A-Z_]+)\"", source)) - {"KERAS_HOME"}
+    read = set(re.findall(r"(?:env\.get|value)\(\"([A-Z_]+)\"", source)) - {"KERAS_HOME"}
     assert len(read) > 5
     assert {name for name in read if f"`{name}`" not in README} == set()
 
