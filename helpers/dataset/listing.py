@@ -105,8 +105,9 @@ def _refuse(picture_id, path, relative, taken):
     """Raise PictureError when its name, or what it is, rules `path` out."""
     if str(relative) != str(relative).encode("utf-8", "ignore").decode("utf-8"):
         raise PictureError("its name is not valid UTF-8; rename it")
-    if path.is_symlink() and not path.exists():
-        raise PictureError("it is a broken link: what it points to doesn't exist")
+    if not path.exists():
+        broken = "it is a broken link: what it points to doesn't exist"
+        raise PictureError(broken if path.is_symlink() else "it was removed while we looked")
     if path.suffix.lower() not in SUFFIXES:
         raise PictureError(f"its extension isn't one of {', '.join(SUFFIXES)}")
     if not path.is_file():

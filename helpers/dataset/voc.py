@@ -55,11 +55,11 @@ def annotation(path: Path) -> tuple[Box, ...]:
     Read with defusedxml: an entity or a document type is refused and never expanded. Parts of a
     person (head, hand, foot) are not objects. Raises AnnotationError.
     """
+    if not path.is_file():  # a pipe would wait for ever
+        raise AnnotationError("it has no annotation file")
     try:
         root = ElementTree.parse(path, forbid_dtd=True).getroot()
         boxes = tuple(_box(item) for item in root.findall("object"))
-    except FileNotFoundError as error:
-        raise AnnotationError("it has no annotation file") from error
     except DefusedXmlException as error:
         raise AnnotationError("its annotation defines entities, which isn't safe") from error
     except (OSError, ValueError, SyntaxError, LookupError, ArithmeticError) as error:

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 import tiny_voc
 from faulty_server import Server, drop, firewall, status
+from PIL import Image
+from read_only import run_read_only
 
 from helpers import dataset
 from helpers.dataset import DatasetError, voc
@@ -313,6 +315,102 @@ def test_a_size_is_remembered_until_the_file_changes_and_a_fault_is_not(tmp_path
     good.write_bytes(tiny_voc.jpeg(1, (64, 64)))
     bad.write_bytes(tiny_voc.jpeg(2))
     assert [p.width for p in load(settings(tmp_path, str(good.parent))).pictures] == [64, 48]
+
+
+def test_a_file_changed_to_the_same_length_and_time_is_read_again(tmp_path):
+    path = tmp_path / "own" / "a.bmp"
+    path.parent.mkdir()
+    Image.new("RGB", (8, 4)).save(path)
+    assert load(settings(tmp_path, str(path.parent))).pictures[0].width == 8
+    before = path.stat()
+    Image.new("RGB", (4, 8)).save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert load(settings(tmp_path, str(path.parent))).pictures[0].width == 4
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_a_listing_can_be_watched_and_stopped_and_keeps_what_it_had(tmp_path):
+    (tmp_path / "own").mkdir()
+    for number in range(9):
+        (tmp_path / "own" / f"{number}.jpg").write_bytes(tiny_voc.jpeg(number))
+    found, seen = settings(tmp_path, str(tmp_path / "own")), []
+
+    def stop(done, total):
+        seen.append((done, total))
+        if done == 5:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        dataset.load(found, progress=False, watch=stop)
+    assert seen == [(0, n) for n in range(1, 10)] + [(n, 9) for n in range(6)]
+    (memory,) = (tmp_path / "data" / "checks").iterdir()
+    assert len(json.loads(memory.read_text())) == 5
+    assert len(load(found).pictures) == 9
+
+
+def test_a_data_set_says_where_its_pictures_are_without_the_rest_of_the_path(tmp_path):
+    path = tmp_path / "own" / "cats" / "1.jpg"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(tiny_voc.jpeg(1))
+    found = load(settings(tmp_path, str(tmp_path / "own")))
+    assert found.folder == tmp_path / "own"
+    assert found.relative(found.pictures[0]) == "cats/1.jpg"
+
+
+def test_deleted_files_of_an_unpacked_set_are_told(tmp_path):
+    tar = tmp_path / "pets.tar"
+    tar.write_bytes(tiny_voc.pack([(f"{n}.jpg", tiny_voc.jpeg(n)) for n in range(4)]))
+    found = load(settings(tmp_path, str(tar)))
+    found.pictures[2].path.unlink()
+    again = load(settings(tmp_path, str(tar)))
+    assert [picture.id for picture in again.pictures] == ["0.jpg", "1.jpg", "3.jpg"]
+    assert [(entry.path, entry.used) for entry in again.ledger.entries] == [("2.jpg", False)]
+    assert f"delete {found.folder}" in again.ledger.entries[0].reason
+    shutil.rmtree(found.folder)
+    assert len(load(settings(tmp_path, str(tar))).pictures) == 4
+
+
+@pytest.mark.parametrize("asked", ["~nobody-of-this-name/a", "/" + "a" * 5000, "/a\0b", "b" * 300])
+def test_a_path_that_cannot_be_is_reported_like_one_that_is_not_there(tmp_path, asked):
+    with pytest.raises(DatasetError, match="no such folder or archive"):
+        load(settings(tmp_path, asked))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize("name", [b"caf\xe9", b"space ", b" 'quoted\"", b"two\nlines"])
+def test_a_folder_may_have_any_name(tmp_path, name):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)) / "cats"
+    folder.mkdir(parents=True)
+    (folder / "1.jpg").write_bytes(tiny_voc.jpeg(1))
+    for place, picture_id in ((folder, "1.jpg"), (folder.parent, "cats/1.jpg")):
+        found = load(settings(tmp_path, str(place)))
+        assert [picture.id for picture in found.pictures] == [picture_id]
+        assert found.why.encode("utf-8")
+        assert len(found.ledger) == 0
+
+
+READ = """
+import sys
+from helpers import dataset
+from helpers.settings import from_environment
+found = from_environment({"BOOTCAMP_DATA": sys.argv[1], "BOOTCAMP_DATASET": sys.argv[2]})
+print(len(dataset.load(found, progress=False).pictures))
+"""
+
+
+def test_a_folder_that_cannot_be_written_does_not_stop_a_set_that_is_here(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "1.jpg").write_bytes(tiny_voc.jpeg(1))
+    with Server(ARCHIVE) as server:
+        load(settings(tmp_path, "voc:10", server.url))
+    assert run_read_only(tmp_path / "data", READ, "voc:10") == "10\n"
+    assert run_read_only(tmp_path / "data", READ, tmp_path / "own") == "1\n"
+    (tmp_path / "new").mkdir()
+    assert run_read_only(tmp_path / "new", READ, tmp_path / "own") == "1\n"
 
 
 # --- killed ------------------------------------------------------------------------------------

@@ -170,14 +170,14 @@ def test_path_bytes_file_and_image_give_the_same(tmp_path):
     assert len({image.tobytes() for image in images}) == 1
 
 
-def bomb(pixels_a_side):
+def bomb(pixels_a_side, grey=False):
     """Return a PNG of a few bytes that claims a huge size."""
 
     def chunk(kind, data):
         packed = kind + data
         return struct.pack(">I", len(data)) + packed + struct.pack(">I", zlib.crc32(packed))
 
-    header = struct.pack(">IIBBBBB", pixels_a_side, pixels_a_side, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", pixels_a_side, pixels_a_side, 8, 0 if grey else 2, 0, 0, 0)
     data = zlib.compress(bytes(1000))
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
@@ -189,10 +189,12 @@ UNUSABLE = {
     "not an image": (b"GIF, I am not", "not a picture"),
     "truncated JPEG": (tiny_voc.jpeg(1)[:-400], "cut off (truncated)"),
     "truncated PNG": (encoded(two_halves(), "PNG")[:60], "cut off (truncated)"),
+    "too large": (bomb(10_000), "240 MB is the limit"),
     "a bomb": (bomb(13_378), "more than 178,956,970 pixels"),
 }
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(("data", "reason"), UNUSABLE.values(), ids=UNUSABLE)
 def test_an_unusable_picture_says_why_in_plain_words(data, reason, tmp_path):
     (tmp_path / "a.jpg").write_bytes(data)
@@ -206,12 +208,13 @@ def test_an_unusable_picture_says_why_in_plain_words(data, reason, tmp_path):
 def test_the_bombs_limit_is_exact():
     assert MAX_PIXELS == 178_956_970
     assert 13_377**2 < MAX_PIXELS < 13_378**2
-    with pytest.raises(PictureError, match=r"truncated|damaged"):
-        open_picture(bomb(13_377))
+    for side, reason in ((13_377, r"truncated|damaged"), (13_378, "more than 178,956,970")):
+        with pytest.raises(PictureError, match=reason):
+            open_picture(bomb(side, grey=True))
 
 
 def test_nobody_is_warned_about_a_large_picture(tmp_path):
-    (tmp_path / "large.png").write_bytes(bomb(10_000))
+    (tmp_path / "large.png").write_bytes(bomb(10_000, grey=True))
     code = """
 import sys
 from helpers.dataset.pictures import PictureError, decoded_size
@@ -373,6 +376,21 @@ def test_what_cannot_be_read_goes_to_the_ledger():
     assert "permission denied" in reasons(ledger)["closed.jpg"]
     assert "can't be read" in reasons(ledger)["shut"]
     assert "can't be read" in reasons(ledger)["listed/in.jpg"]
+
+
+def test_files_that_vanish_while_they_are_read_do_not_stop_the_rest(tmp_path):
+    fill(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    for name in ("a", "d"):  # that may be copies is found out at the end
+        (tmp_path / f"{name}.jpg").write_bytes(tiny_voc.jpeg(1))
+
+    def remove(done, total):
+        if done == 2:
+            (tmp_path / "a.jpg").unlink()
+            (tmp_path / "c.jpg").unlink()
+
+    pictures, ledger = list_pictures(tmp_path, watch=remove)
+    assert [picture.id for picture in pictures] == ["a.jpg", "b.jpg", "d.jpg"]
+    assert reasons(ledger) == {"c.jpg": "it was removed while we looked"}
 
 
 # --- the ledger --------------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 """PASCAL VOC: folders of both years understood, annotations read without risk."""
 
+import os
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,6 +87,32 @@ def test_a_picture_with_a_bad_annotation_stays_without_labels(tmp_path, content)
     assert len(ledger.entries) == 1
     assert "annotation" in ledger.entries[0].reason
     assert ORDER[1] in ledger.entries[0].path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names and pipes")
+def test_odd_files_in_a_voc_go_to_the_ledger_and_nothing_waits_for_a_pipe(tmp_path):
+    folder = make_folder(tmp_path)
+    pictures, annotations = folder / "JPEGImages", folder / "Annotations"
+    (annotations / f"{ORDER[1]}.xml").unlink()
+    os.mkfifo(annotations / f"{ORDER[1]}.xml")
+    os.mkfifo(pictures / "pipe.jpg")
+    (pictures / ("a" * 201 + ".jpg")).write_bytes(tiny_voc.jpeg(1))
+    (pictures / f"{ORDER[0]}.png").write_bytes(tiny_voc.jpeg(1))
+    (pictures / "notes.txt").write_text("no picture")
+    (pictures / "folder.jpg").mkdir()
+    with open(os.fsencode(pictures) + b"/caf\xe9.jpg", "wb") as file:
+        file.write(tiny_voc.jpeg(1))
+    found, ledger = list_pictures(tmp_path)
+    assert [picture.id for picture in found] == ORDER[:4]
+    assert found[1].labels == ()
+    told = {Path(entry.path).name: entry.reason for entry in ledger.entries}
+    assert len(told) == 6
+    assert "isn't a plain file" in told["pipe.jpg"]
+    assert "longer than 200 bytes" in told["a" * 201 + ".jpg"]
+    assert "its id is that of" in told[f"{ORDER[0]}.png"]
+    assert "its extension" in told["notes.txt"]
+    assert "not valid UTF-8" in told["caf\\xe9.jpg"]
+    assert "no annotation file" in told[f"{ORDER[1]}.jpg"]
 
 
 def test_500_mutated_annotations_are_used_or_in_the_ledger(tmp_path):
