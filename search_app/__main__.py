@@ -5,9 +5,11 @@ import errno
 import logging
 import socket
 import sys
+from contextlib import suppress
 from urllib.parse import urlencode
 
 import uvicorn
+from fastapi import FastAPI
 
 from helpers import settings as _settings
 from helpers.errors import PlainError
@@ -30,7 +32,8 @@ def main(arguments: list[str] | None = None) -> None:
     link = address(asked.host, listener.getsockname()[1], token)
     app = create_app(settings, token, local, lambda: print(f"The search page is at {link}"))
     print(f"Starting; the page says how far it is: {link}", flush=True)
-    serve(app, listener)
+    with suppress(KeyboardInterrupt):  # Uvicorn raises it again when all is closed
+        uvicorn.Server(configuration(app)).run(sockets=[listener])
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -68,9 +71,9 @@ def address(host: str, port: int, token: str) -> str:
     return f"http://{host}:{port}/" + (f"?{urlencode({'token': token})}" if token else "")
 
 
-def serve(app, listener: socket.socket) -> None:
-    """Run `app` on the socket `listener` until Ctrl-C or a termination signal."""
-    config = uvicorn.Config(
+def configuration(app: FastAPI) -> uvicorn.Config:
+    """Return how Uvicorn serves `app`."""
+    return uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,  # it would show tokens
@@ -81,7 +84,6 @@ def serve(app, listener: socket.socket) -> None:
         ws_ping_timeout=60,
         timeout_graceful_shutdown=5,
     )
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":

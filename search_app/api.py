@@ -57,7 +57,7 @@ Named = Annotated[Engine, Depends(named)]
 def identified(id: Annotated[models.Id, Query()], engine: Named, catalogue: Served) -> Picture:
     """Return the picture that `id` means."""
     picture = engine.pictures.get(id)
-    if not picture or not catalogue.may_show(picture.path, engine):
+    if not picture or not catalogue.may_show(picture, engine):
         raise HTTPException(404, "There is no such picture here. List the pictures to see the ids.")
     return picture
 

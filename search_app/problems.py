@@ -60,7 +60,6 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(PlainError, _plain)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _unforeseen)
 
 
 async def _plain(request: Request, error: PlainError):
@@ -84,8 +83,3 @@ async def _invalid(_request, error: RequestValidationError):
         return answer(400, "The body isn't valid JSON. Check it, then send it again.")
     said = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()[:5]]
     return answer(422, f"{'; '.join(said)}. Correct that, then send it again.")
-
-
-async def _unforeseen(request: Request, error: Exception):
-    """Tell nothing of the inside; the server's log has the whole traceback."""
-    return answer(500, explain(error, request.app.state.service.roots))

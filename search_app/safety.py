@@ -20,6 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search_app.batcher import Busy, Slots
+from search_app.messages import explain
 from search_app.problems import answer
 from search_app.thumbs import MAX_BYTES
 
@@ -83,7 +84,7 @@ class Guard:
             refusal = self._refusal(scope, headers)
             app = _closing(FORBIDDEN) if refusal and refusal.status_code == 401 else refusal
             return await (app or self.app)(scope, receive, send)
-        send = _with_headers(send)
+        send, answered = _with_headers(send)
         early = self._with_cookie(scope) or self._refusal(scope, headers) or _too_large(headers)
         if early:
             return await early(scope, receive, send)
@@ -95,6 +96,10 @@ class Guard:
                 return await self.app(scope, receive, send)
         except Busy as error:
             return await answer(503, str(error), error.retry_after)(scope, receive, send)
+        except Exception as error:  # nobody foresaw it: the log has all of it, the answer nothing
+            if answered:
+                raise
+            return await answer(500, explain(error))(scope, receive, send)
 
     def _refusal(self, scope, headers) -> Response | None:
         """Return why this request isn't served, if so."""
@@ -153,16 +158,18 @@ def _closing(code):
 
 
 def _with_headers(send):
-    """Return `send` that adds the security headers to whatever is answered."""
+    """Return `send` that adds the security headers, and a list that then holds what they are."""
+    answered = []
 
     async def wrapped(message: Message):
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
+            answered.append(headers)
         await send(message)
 
-    return wrapped
+    return wrapped, answered
 
 
 def _too_large(headers):
