@@ -43,6 +43,7 @@ def load(job: Job, folder: Path, catalogue: "Catalogue") -> None:
 def _load(job, folder, catalogue):
     """List, embed and write, so that the collection holds exactly what the folder does."""
     job.step("reading")
+    job.watch(0, 0)  # whoever stopped a job that waited doesn't want it
     settings = replace(catalogue.settings, dataset=str(folder))
     data, ledger = inside(_listed(settings, folder, job), catalogue.roots)
     job.step("embedding", **_skipped(ledger))

@@ -1,6 +1,6 @@
 """The engine, and the whole way from an archive of real photographs to measured answers."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 
@@ -66,18 +66,39 @@ def test_an_indexed_query_needs_its_stored_vector_and_no_file(engine, tmp_path):
         without_files.search(gone[3].path)
 
 
-def test_threads_take_turns_at_the_network(engine):
-    done = []
-    with engine.lock:
-        thread = threading.Thread(
-            target=lambda: done.append(engine.embed(engine.dataset.pictures[0].path))
-        )
-        thread.start()
-        thread.join(3)  # many times as long as one embedding takes
-        engine.embed(engine.dataset.pictures[0].id)  # needs no network, so it needn't wait
-        assert not done
-    thread.join(60)
-    assert len(done) == 1
+class Noting:
+    """An embedder around an extractor, as the search page's is one."""
+
+    def __init__(self, extractor):
+        self.extractor, self.sources = extractor, []
+
+    def embed(self, source):
+        self.sources.append(source)
+        return self.extractor.embed(source)
+
+
+def test_queries_go_through_the_embedder_but_only_those_that_need_the_network(engine):
+    embedder, path = Noting(engine.extractor), engine.dataset.pictures[3].path
+    through = Engine(engine.extractor, engine.index, engine.dataset, embedder)
+    assert through.search(path, k=5) == engine.search(path, k=5)
+    through.search(engine.dataset.pictures[3].id)
+    through.search(engine.embed(path))
+    assert embedder.sources == [path]
+
+
+def test_many_threads_get_the_answers_of_one(engine):
+    queries = [picture.path for picture in engine.dataset.pictures[:8]]
+    alone = [engine.search(query, k=5) for query in queries]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda query: engine.search(query, k=5), queries))
+    for one, other in zip(alone, together, strict=True):
+        assert [hit.id for hit in one] == [hit.id for hit in other]
+
+
+def test_the_classes_are_all_labels_in_order(engine):
+    labels = {label for picture in engine.dataset.pictures for label in picture.labels}
+    assert engine.classes == sorted(labels)
+    assert len(labels) > 1
 
 
 def test_hits_are_the_exact_nearest_in_order(engine):
@@ -119,7 +140,8 @@ def test_real_photographs_all_the_way(voc_subset, shared_settings, tmp_path):
     own = replace(
         shared_settings, dataset=str(voc_subset), milvus_uri=str(tmp_path / "photographs.db")
     )
-    engine = open_engine(pooling="max", precision="float32", settings=own)
+    engine = open_engine("max", "float32", own, embedder=Noting)
+    assert engine.embedder.extractor is engine.extractor
     assert engine.index.count() == len(engine.dataset.pictures) == 600
     relevant = rankings(engine)
     engine.index.close()

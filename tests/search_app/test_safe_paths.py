@@ -4,7 +4,15 @@ import os
 
 import pytest
 
-from search_app.safe_paths import PathError, complete, is_inside, resolve_inside
+from search_app.safe_paths import (
+    PathError,
+    complete,
+    is_inside,
+    resolve_inside,
+    resolved,
+    shown,
+    without_paths,
+)
 
 
 @pytest.fixture
@@ -44,6 +52,10 @@ def test_absolute_and_relative_paths_below_a_root_are_found(tree):
         "a\0b",
         "",
         "nothing.jpg",
+        "~nobody-has-this-name/a.jpg",
+        "ä" * 300,
+        "a/" * 5000,
+        "\udcff\ud800",
     ],
 )
 def test_everything_else_is_refused(tree, text):
@@ -65,11 +77,62 @@ def test_a_neighbour_with_the_same_beginning_is_outside(tree):
     assert not is_inside(tree / "root2", (tree / "root",))
 
 
+def test_a_visitor_may_enter_what_a_visitor_is_shown(tree):
+    one, two = (tree / "root",), (tree / "root", tree / "secret")
+    wanted = tree / "root" / "cats" / "b.jpg"
+    assert shown(wanted, one) == "cats/b.jpg"
+    assert shown(wanted, two) == "root/cats/b.jpg"
+    assert shown(tree / "root", one) == shown(tree / "root", two) == "root"
+    assert shown("/elsewhere/a.jpg", two) == "a.jpg"
+    for roots in (one, two):
+        for path in (wanted, wanted.parent, tree / "root"):
+            assert resolve_inside(shown(path, roots), roots) == path
+
+
+def test_refusals_name_no_absolute_path(tree):
+    for text in ("nothing.jpg", "~root/.bashrc", "a/" * 5000):
+        for roots in ((tree / "root",), (tree / "root", tree / "secret"), ()):
+            with pytest.raises(PathError) as caught:
+                resolve_inside(text, roots)
+            assert str(tree) not in str(caught.value)
+    with pytest.raises(PathError, match="below “root” or “secret”"):
+        resolve_inside("nothing", (tree / "root", tree / "secret"))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "told"),
+    [
+        ("{root}/cats/b.jpg is cut off.", "root/cats/b.jpg is cut off."),
+        ("Nothing can be written to {root} (full).", "Nothing can be written to root (full)."),
+        ("“/opt/app/data/milvus.db” is damaged.", "“milvus.db” is damaged."),
+        (r"C:\Users\ann\pets\a.jpg is damaged.", "a.jpg is damaged."),
+        ("Ask https://example.org/a/b.jpg for it.", "Ask https://example.org/a/b.jpg for it."),
+        ("500 × 375 pixels/s and/or more", "500 × 375 pixels/s and/or more"),
+    ],
+)
+def test_sentences_lose_their_absolute_paths(tree, sentence, told):
+    assert without_paths(sentence.format(root=tree / "root"), (tree / "root",)) == told
+
+
+def test_roots_are_compared_without_their_links(tree):
+    (tree / "link").symlink_to(tree / "root")
+    roots = resolved([tree / "link", str(tree / "root"), tree / "secret"])
+    assert roots == (tree / "root", tree / "secret")
+    assert is_inside(tree / "link" / "cats", roots)
+
+
 def test_completion_stays_visible_and_inside(tree):
     root = tree / "root"
-    assert complete("", (root,)) == [str(root)]
-    assert complete("ca", (root,)) == [str(root / "Cars"), str(root / "cats")]
-    assert complete(str(root) + os.sep, (root,)) == [str(root / "Cars"), str(root / "cats")]
-    assert complete(str(tree / "sec"), (root,)) == []
-    assert complete("out/", (root,)) == []
-    assert complete("../", (root,)) == [str(root)]
+    (root / ".hidden" / "inside").mkdir()
+    assert complete("", (root,)) == ["root"]
+    assert complete("ca", (root,)) == complete(" CA", (root,)) == ["Cars", "cats"]
+    assert complete(str(root) + os.sep, (root,)) == ["Cars", "cats"]
+    assert complete("root/ca", (root, tree / "secret")) == ["root/Cars", "root/cats"]
+    assert complete("cats", (root,)) == ["cats"]
+    for text in (str(tree / "sec"), "out/", ".", ".hidden", ".hidden/", ".hidden/in", "x/" * 5000):
+        assert complete(text, (root,)) == []
+    assert complete("../", (root,)) == ["root"]
+    assert complete("in", (root / ".hidden",)) == ["inside"]  # a root may be hidden itself
+    for number in range(30):
+        (root / f"many{number:02}").mkdir()
+    assert complete("many", (root,)) == [f"many{number:02}" for number in range(20)]

@@ -1,14 +1,22 @@
 """The widget carries messages between the page and the session, and survives bad ones."""
 
+import gc
+import shutil
+import threading
+import weakref
+
 import app_kit
 import matplotlib
 import pytest
 
 import search_app
 from search_app import SearchApp, widget
+from search_app.worker import DETAILS, FETCH, FOLDERS, SEARCH
 
 pytestmark = pytest.mark.weights
 matplotlib.use("agg")
+
+POOLS = (SEARCH, FETCH, DETAILS, FOLDERS)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +28,10 @@ def engine(shared_settings, tmp_path_factory):
 
 @pytest.fixture
 def app(engine, tmp_path):
-    return SearchApp(engine, roots=[tmp_path])
+    app = SearchApp(engine, roots=[tmp_path])
+    app_kit.wait(app.session)
+    yield app
+    app.close()
 
 
 def receive(app, content, *buffers):
@@ -31,6 +42,8 @@ def receive(app, content, *buffers):
 def test_it_opens_with_pictures_to_click_on(app, engine):
     assert len(app.samples) == 12
     assert app.facts["count"] == engine.index.count()
+    assert [one["name"] for one in app.facts["engines"]] == [engine.index.name]
+    assert app.options["engine"] == engine.index.name
     assert app.results == app.query == app.status == {}
     assert "search_app.search(" in repr(app)
 
@@ -40,12 +53,53 @@ def test_a_browser_message_is_answered_in_the_traits(app, engine):
     receive(app, {"do": "upload", "name": "mine.jpg"}, picture.path.read_bytes())
     app_kit.wait(app.session)
     assert app.results["hits"][0]["id"] == picture.id
-    receive(
-        app, {"do": "choose", "options": {"k": 4, "labels": [], "mode": "any", "min_score": None}}
-    )
+    options = {"k": 4, "labels": [], "mode": "any", "min_score": None}
+    receive(app, {"do": "choose", "options": options})
     app_kit.wait(app.session)
     assert len(app.results["hits"]) == 4
     assert app.get_state(["results"])["results"] is not None
+
+
+def our_threads():
+    """Return how many threads work for visitors."""
+    ours = {pool.name for pool in POOLS}
+    return sum(thread.name in ours for thread in threading.enumerate())
+
+
+def test_running_the_cell_again_leaves_no_threads_and_no_sessions(engine, tmp_path):
+    def run():
+        app = SearchApp(engine, roots=[tmp_path])
+        receive(app, {"do": "pick", "id": engine.dataset.pictures[0].id})
+        receive(app, {"do": "groups", "min_score": 0.9})
+        app_kit.wait(app.session)
+        app.close()
+        return weakref.ref(app.session)
+
+    sessions = [run() for _ in range(sum(pool.size for pool in POOLS) + 5)]
+    assert our_threads() <= sum(pool.size for pool in POOLS)
+    gc.collect()
+    assert not any(session() for session in sessions[:-1])
+
+
+def test_the_folders_of_an_earlier_run_are_offered_in_the_notebook_too(engine, tmp_path):
+    (tmp_path / "mine").mkdir()
+    shutil.copy(engine.dataset.pictures[0].path, tmp_path / "mine")
+    first = SearchApp(engine, roots=[tmp_path])
+    receive(first, {"do": "load", "text": "mine"})
+    app_kit.wait(first.session)
+    name = first.folder["collection"]
+    first.close()
+    again, offered = SearchApp(engine, roots=[tmp_path]), threading.Event()
+    again.observe(lambda change: name in str(change.new) and offered.set(), "folder")
+    if name not in str(again.folder):
+        assert offered.wait(600)
+    assert again.folder["folders"] == [["mine", 1, name, False]]
+    for job in again.catalogue.jobs.values():
+        job.wait()
+    receive(again, {"do": "unload", "folder": name})
+    app_kit.wait(again.session)
+    assert [one["name"] for one in again.facts["engines"]] == [engine.index.name]
+    again.close()
 
 
 def test_every_message_is_acknowledged_even_a_malformed_one(app, monkeypatch):
@@ -62,12 +116,28 @@ def test_every_message_is_acknowledged_even_a_malformed_one(app, monkeypatch):
         {},
         {"do": "exec", "code": "1"},
         {"do": "__init__"},
+        {"do": ["ping"]},
         {"do": "upload", "name": "x"},
+        {"do": "choose"},
+        {"do": "choose", "options": [1]},
         {"do": "choose", "options": {"k": "many"}},
+        {"do": "choose", "options": {"k": float("inf")}},
         {"do": "choose", "options": {"engines": 1}},
+        {"do": "choose", "options": {"min_score": float("nan")}},
+        {"do": "choose", "options": {"labels": 3}},
         {"do": "region", "region": ["a", 0, 1, 1]},
+        {"do": "region", "region": [float("nan"), 0, 1, 1]},
         {"do": "groups", "min_score": "x"},
+        {"do": "groups", "min_score": float("inf")},
+        {"do": "groups"},
         {"do": "pick", "id": 'x" or id != "'},
+        {"do": "pick", "id": ["x"]},
+        {"do": "pick", "id": "x" * 1_000_000},
+        {"do": "open", "text": "x" * 1_000_000},
+        {"do": "open", "text": None},
+        {"do": "complete", "text": 1},
+        {"do": "load", "text": {}},
+        {"do": "unload", "folder": 1},
     ],
 )
 def test_a_malformed_message_becomes_a_sentence(app, engine, message):
@@ -77,7 +147,8 @@ def test_a_malformed_message_becomes_a_sentence(app, engine, message):
     receive(app, message)
     app_kit.wait(app.session)
     assert app.status["error"]
-    assert "Traceback" not in app.status["error"]
+    assert "Something went wrong" not in app.status["error"]  # which is for what nobody foresaw
+    assert len(app.status["error"]) < 300
     assert engine.index.count() == before
     assert app.results["hits"]
 
