@@ -50,10 +50,10 @@ class Turns:
             yield
         finally:
             with self._lock:
-                if self._current is mine:
-                    self._current = None
-                else:  # interrupted while it waited
+                if mine in line:  # interrupted while it waited
                     line.remove(mine)
+                elif self._current is mine:
+                    self._current = None
                 self._start_next()
 
     def _start_next(self):

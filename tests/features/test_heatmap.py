@@ -41,3 +41,16 @@ def test_the_heat_is_where_the_common_object_is(extractor):
     assert one.min() >= 0
     assert one[:48, :48].sum() > one[48:, 48:].sum()
     assert two[48:, 48:].sum() > two[:48, :48].sum()
+
+
+@pytest.mark.weights
+def test_the_channels_that_agree_most_are_drawn(extractor):
+    pictures = [picture_of_noise(96, 96, seed) for seed in (1, 2)]
+    maps = np.stack([extractor.maps(picture) for picture in pictures])
+    terms = np.prod(extractor.pool(maps), axis=0)
+    best = sorted(range(512), key=lambda channel: terms[channel])[-5:]
+    drawn = heatmap.match_heatmap(extractor, *pictures, channels=5)
+    for each, heat in zip(maps, drawn, strict=True):
+        shares = heatmap.contributions(each, "avg")
+        wanted = sum(terms[channel] * shares[..., channel] for channel in best)
+        assert np.allclose(heat, heatmap._enlarge(wanted, 96), atol=1e-5)

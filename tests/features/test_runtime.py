@@ -1,5 +1,6 @@
 """float32, bfloat16 and int8: which is chosen, and how close each is to the real thing."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -87,6 +88,7 @@ def test_the_setting_overrules_the_choice():
 def test_the_batch_fits_the_memory():
     assert batch_size(224, "float32", available=64e9) == 8
     assert batch_size(224, "bfloat16", available=64e9) == 8
+    assert batch_size(224, "int8", available=64e9) == max(8, os.cpu_count())
     assert batch_size(224, "float32", available=1e9) == 6
     assert batch_size(448, "float32", available=4e9) == 6
     assert batch_size(224, "float32", available=0) == 1

@@ -2,6 +2,7 @@
 
 import os
 import random
+import threading
 import time
 from dataclasses import replace
 from itertools import chain
@@ -9,6 +10,7 @@ from itertools import chain
 import numpy as np
 import pytest
 from PIL import Image
+from read_only import run_read_only
 from vgg_kit import jpeg, picture_of_noise, real, save
 
 from helpers.dataset.pictures import PictureError
@@ -19,7 +21,9 @@ from helpers.features import (
     int8,
     load_vectors,
     prefetch,
+    weights,
 )
+from helpers.features.turns import QUERIES_IN_A_ROW
 from helpers.features.vector_store import StoreError
 from helpers.features.vgg16 import vectors_folder
 
@@ -197,6 +201,9 @@ def test_int8_learns_its_ranges_once_per_data_set(extractor, folder, monkeypatch
         second = later.extract(folder[:20], "d", progress=False)
         assert np.array_equal(first.values, second.values)
         assert np.array_equal(made.embed(folder[30].path), later.embed(folder[30].path))
+    paths = [picture.path for picture in folder[:20]]
+    assert np.array_equal(made.embed_many(paths), first.values)
+    assert np.array_equal(np.stack([made.embed(path) for path in paths]), first.values)
 
 
 def test_an_unknown_option_is_refused_in_a_sentence(here):
@@ -227,3 +234,145 @@ def test_an_interruption_keeps_what_is_done_and_says_so(extractor, folder, monke
         extractor.extract(folder, "d", progress=False)
     extractor.extract(folder, "d", progress=False)
     assert sum(seen) == 40, "something was computed again"
+
+
+class Recording:
+    """A real network that notes how many pictures each call had, and calls `between` within it."""
+
+    def __init__(self, network, between):
+        self.network, self.between, self.calls = network, between, []
+        self.batch, self.calibration = network.batch, network.calibration
+
+    def __call__(self, pictures):
+        self.calls.append(len(pictures))
+        self.between(self)
+        return self.network(pictures)
+
+
+def in_line(extractor):
+    """Wait until a query waits for its turn."""
+    end = time.monotonic() + 600
+    while not extractor.turns._queries:
+        assert time.monotonic() < end, "no query asks for a turn"
+        time.sleep(0.001)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("query", ["embed", "embed_many", "maps"])
+def test_a_query_asked_during_a_batch_is_answered_before_the_next(
+    extractor, folder, monkeypatch, query
+):
+    threads = []
+
+    def ask(recording):
+        if len(recording.calls) in (1, 3):
+            source = [folder[0].path] * 2 if query == "embed_many" else folder[0].path
+            threads.append(threading.Thread(target=getattr(extractor, query), args=(source,)))
+            threads[-1].start()
+            in_line(extractor)
+
+    recording = Recording(extractor.network, ask)
+    monkeypatch.setattr(extractor, "network", recording)
+    extractor.extract(folder, "d", progress=False)
+    for thread in threads:
+        thread.join(600)
+    asked = 2 if query == "embed_many" else 1
+    assert recording.calls == [8, asked, 8, asked, 8, 8, 8]
+
+
+@pytest.mark.weights
+def test_an_extraction_ends_under_constant_queries(extractor, folder, monkeypatch):
+    pixels, over = Image.open(folder[0].path), threading.Event()
+
+    def ask():
+        while not over.is_set():
+            extractor.embed(pixels)
+
+    def crowd(recording):
+        if recording.calls == [8]:  # then each call finds others in line
+            for thread in askers:
+                thread.start()
+        in_line(extractor)
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    recording = Recording(extractor.network, crowd)
+    monkeypatch.setattr(extractor, "network", recording)
+    try:
+        assert len(extractor.extract(folder, "d", progress=False).ids) == 40
+    finally:
+        recording.between = lambda _: None
+        over.set()
+        for thread in askers:
+            thread.join(600)
+    batches = [at for at, count in enumerate(recording.calls) if count == 8]
+    between = np.diff(batches) - 1
+    assert len(batches) == 5
+    assert between.max() <= QUERIES_IN_A_ROW
+    assert between.min() >= 1, "a batch went before a query that waited"
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_embed_embed_many_and_extract_agree_to_the_last_bit(folder, extractor, precision):
+    made = VGG16("avg", precision, SMALL, extractor.settings, progress=False)
+    found = made.extract(folder, "d", progress=False).values
+    paths = [picture.path for picture in folder]
+    assert np.array_equal(made.embed_many(paths[:13]), found[:13])
+    assert np.array_equal(made.embed_many(paths[:3]), found[:3])
+    assert np.array_equal(np.stack([made.embed(path) for path in paths]), found)
+    assert made.embed_many([]).shape == (0, 512)
+
+
+@pytest.mark.weights
+def test_what_watch_raises_ends_an_extraction_and_keeps_what_is_done(extractor, folder):
+    told = []
+
+    def watch(done, total):
+        told.append((done, total))
+        if done == 16:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        extractor.extract(folder, "d", progress=False, watch=watch)
+    assert told == [(0, 40), (8, 40), (16, 40)]
+    assert len(load_vectors("d", extractor.name, extractor.settings).ids) == 16
+    told.clear()
+    extractor.extract(folder, "d", False, lambda *done: told.append(done))
+    assert told == [(16, 40), (24, 40), (32, 40)]
+
+
+@pytest.mark.weights
+def test_a_store_says_which_weights_made_it(extractor, folder, monkeypatch):
+    extractor.extract(folder[:1], "d", progress=False)
+    monkeypatch.setattr(weights, "SHA256", "0" * 64)
+    with pytest.raises(StoreError, match=r"with weights 'd9a27cc1.*but '0000"):
+        load_vectors("d", extractor.name, extractor.settings)
+    with pytest.raises(StoreError, match=r"with weights 'd9a27cc1.*but '0000"):
+        extractor.extract(folder[:2], "d", progress=False)
+
+
+READ = """
+import sys
+from pathlib import Path
+from helpers.dataset.pictures import Picture
+from helpers.features import StoreError, VGG16
+from helpers.settings import from_environment
+folder, weights = Path(sys.argv[1]), sys.argv[2]
+made = VGG16(size=64, settings=from_environment({"BOOTCAMP_DATA": weights}), progress=False)
+made.settings = from_environment({"BOOTCAMP_DATA": str(folder)})
+pictures = [Picture(path.stem, path) for path in sorted(folder.glob("*.jpg"))]
+print(len(made.extract(pictures[30::-1], "d", progress=False).ids))
+try:
+    made.extract(pictures, "d", progress=False)
+except StoreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_vectors_that_are_there_need_no_writing(extractor, folder, tmp_path, shared_settings):
+    extractor.extract(folder[:31], "d", progress=False)
+    said = run_read_only(tmp_path, READ, shared_settings.data)
+    assert said.startswith("31\n")
+    assert "can't be written, so new vectors can't be kept." in said
