@@ -42,11 +42,8 @@ _alone = threading.Lock()
 PngImagePlugin.MAX_TEXT_MEMORY = 4_000_000
 
 
-NUMBERS = (3, 4, 5, 8, 9, 10, 11, 12, 13, 16)
-"""The types of TIFF tags that Pillow makes a Python object of for each number in them."""
-
 MAX_LIST_BYTES = 600_000
-"""What the largest tag of numbers may take in a TIFF: 75,000 strips or more."""
+"""How long the list of a TIFF's strips may be, or any other: 75,000 strips or more."""
 
 
 class UnusableError(ValueError):
@@ -72,7 +69,11 @@ def decode(
         drafted = image.size != full
         needed = _bytes_needed(image, full, file_bytes)
         if needed > MAX_BYTES:
-            raise UnusableError(_too_large(full, image.format, needed))
+            raise UnusableError(
+                f"it has {full[0]:,} × {full[1]:,} pixels, and this kind of {image.format} file "
+                f"would take {needed / 1e6:,.0f} MB of memory where {MAX_BYTES / 1e6:.0f} MB is "
+                "the limit; save it with fewer pixels"
+            )
         with _alone if needed > ALONE_BYTES else nullcontext():
             rgb = upright_rgb(image)
         width, height = full if drafted else image.size  # a TIFF turns itself as it is loaded
@@ -107,7 +108,11 @@ def _refuse_long_lists(file):
         file.seek(tags.next)
         tags.load(file)
         for tag, data in tags.tagdata.items():
-            if tags.tagtype[tag] in NUMBERS and len(data) > MAX_LIST_BYTES:
+            if len(data) > MAX_LIST_BYTES and tags.tagtype[tag] not in (
+                1,
+                2,
+                7,
+            ):  # not bytes or text
                 raise UnusableError("it is cut into too many strips or tiles; save it again")
 
 
@@ -117,15 +122,6 @@ def _factor(size):
         return 1
     factors = itertools.count(2)
     return next(f for f in factors if 3 * -(-size[0] // f) * -(-size[1] // f) <= LARGE_PIXELS)
-
-
-def _too_large(size, kind, needed):
-    """Return why a picture of this `size` is refused, and what to do."""
-    return (
-        f"it has {size[0]:,} × {size[1]:,} pixels, and this kind of {kind} file would take "
-        f"{needed / 1e6:,.0f} MB of memory where {MAX_BYTES / 1e6:.0f} MB is the limit; save it "
-        "with fewer pixels"
-    )
 
 
 def _bytes_needed(image, full, file_bytes):

@@ -40,6 +40,7 @@ def list_pictures(
     file found, as (0, files so far), and before each one is read.
     """
     place, ledger, pictures, files = Path(place), Ledger(), {}, []
+    only = only and set(only)
     watch = watch or (lambda done, total: None)
     kind = voc if voc.find(place) else folder
     for found in kind.files(place, ledger):

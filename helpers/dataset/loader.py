@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def load(
     settings = settings or from_environment()
     waiting = "Another notebook is fetching these pictures; waiting for it to finish."
     try:
-        with file_lock(settings.data / "datasets" / ".lock", lambda: _print(waiting, progress)):
+        # A folder is not fetched; it needn't wait until a notebook has downloaded gigabytes.
+        lock = file_lock(settings.data / "datasets" / ".lock", lambda: _print(waiting, progress))
+        with nullcontext() if os.path.isdir(settings.dataset) else lock:
             selection = locate(settings, progress)
         return _list(selection, settings, progress, watch)
     except OSError as error:
@@ -158,8 +161,9 @@ def _list(selection, settings, progress, watch):
 
 def _remark_gone(selection, ledger):
     """Note in `ledger` each picture that was unpacked into the folder and isn't there now."""
+    only = selection.only and set(selection.only)
     for path in map(Path, read_json(selection.folder / MARKER).get("files", ())):
-        wanted = selection.only is None or path.stem in selection.only
+        wanted = only is None or path.stem in only
         if wanted and path.suffix.lower() in SUFFIXES and not (selection.folder / path).exists():
             ledger.add(path, f"it is gone; to get it back, delete {printable(selection.folder)}")
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from read_only import run_read_only
 from helpers import dataset
 from helpers.dataset import DatasetError, voc
 from helpers.fetch.download import DownloadError, KitError
-from helpers.files import tree_size
+from helpers.files import file_lock, tree_size
 from helpers.settings import ROOT, SAMPLE, VOC2012, from_environment
 
 COUNT = 30
@@ -350,6 +351,16 @@ def test_a_listing_can_be_watched_and_stopped_and_keeps_what_it_had(tmp_path):
     (memory,) = (tmp_path / "data" / "checks").iterdir()
     assert len(json.loads(memory.read_text())) == 5
     assert len(load(found).pictures) == 9
+
+
+def test_a_folder_is_listed_while_another_program_downloads(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "1.jpg").write_bytes(tiny_voc.jpeg(1))
+    found, listed = settings(tmp_path, str(tmp_path / "own")), threading.Event()
+    with file_lock(tmp_path / "data" / "datasets" / ".lock"):
+        work = lambda: load(found).pictures and listed.set()  # noqa: E731
+        threading.Thread(target=work, daemon=True).start()
+        assert listed.wait(600), "it waits for the lock"
 
 
 def test_a_data_set_says_where_its_pictures_are_without_the_rest_of_the_path(tmp_path):
