@@ -24,6 +24,7 @@ from faulty_server import (
     no_length,
     other_part,
     other_size,
+    plain,
     redirect,
     stall,
     status,
@@ -144,6 +145,15 @@ def test_a_file_that_changed_midway_is_never_spliced(tmp_path, then):
             path = get_unknown([server.url], tmp_path / "a.tar")
         except DownloadError:
             path = get_unknown([server.url], tmp_path / "a.tar")
+    assert path.read_bytes() == OTHER
+
+
+def test_without_version_and_digest_nothing_is_added_unseen(tmp_path):
+    """A file changed midway, and neither server nor digest could tell."""
+    faults = [lambda h: plain(h, 300_000), change(OTHER, plain), plain]
+    with Server(CONTENT, faults) as server:
+        path = get_unknown([server.url], tmp_path / "a.tar")
+        assert not any("Range" in request for request in server.requests)
     assert path.read_bytes() == OTHER
 
 

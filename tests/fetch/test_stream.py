@@ -23,6 +23,7 @@ from faulty_server import (
     ignore_if_range,
     ignore_range,
     no_length,
+    plain,
     stall,
     status,
     wrong_content,
@@ -233,16 +234,6 @@ def test_a_file_that_changed_without_a_version_is_begun_again(tmp_path):
         first(40, [server.url], tmp_path)
         assert len(server.requests) == 3
     assert_first(40, tmp_path)
-
-
-def plain(handler, cut=None):
-    """Answer with the part that was asked for, without ETag or date."""
-    content, start = handler.server.content, handler.start
-    part = f"bytes {start}-{len(content) - 1}/{len(content)}"
-    handler.head(206 if start else 200, len(content) - start, Content_Range=part)
-    handler.body(content[start:][:cut])
-    if cut is not None:
-        handler.hang_up()
 
 
 def test_a_size_that_is_known_must_be_right(tmp_path):
