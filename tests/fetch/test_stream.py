@@ -259,6 +259,16 @@ def test_a_part_that_ends_with_the_last_picture_is_enough(tmp_path):
     assert_first(20, tmp_path)
 
 
+def test_a_damaged_part_is_begun_again(tmp_path):
+    part = part_in(tmp_path)
+    part.path.parent.mkdir()
+    part.file.write_bytes(ARCHIVE[:20_480] + bytes(40_000))
+    with Server(ARCHIVE) as server:
+        first(20, [server.url], tmp_path)
+        assert asked(server) == 0
+    assert_first(20, tmp_path)
+
+
 def test_the_streams_memory_does_not_grow_with_the_archive(tmp_path):
     peaks = []
     for filler in (0, 400_000):  # 60 masks between annotations and pictures: 0 or 24 MB
