@@ -11,7 +11,7 @@ import pytest
 from index_kit import COLLECTION, PAIR, child, clustered, release, some_pictures
 
 from helpers.files import try_lock
-from helpers.index import Index, MilvusError, collections
+from helpers.index import Index, MilvusError, collections, milvus_lite
 
 
 def test_two_indexes_share_a_database_until_both_are_closed(here):
@@ -202,3 +202,13 @@ def test_ctrl_c_while_opening_or_closing_leaves_nothing_locked(here):
         assert index.count() == 0
     other.kill()
     other.communicate()
+
+
+def test_a_data_file_without_its_index_file_is_waited_for(tmp_path):
+    place = tmp_path / "collections" / "rows" / "partitions" / "_default"
+    for folder in ("data", "indexes"):
+        (place / folder).mkdir(parents=True)
+    (place / "data" / "data_1.parquet").touch()
+    assert not milvus_lite.wait_until_indexed(str(tmp_path), "rows", timeout=0.2)
+    (place / "indexes" / "data_1.vector.idx").touch()
+    assert milvus_lite.wait_until_indexed(str(tmp_path), "rows", timeout=600)
