@@ -72,3 +72,10 @@ def test_rebuilding_keeps_the_rows_and_the_answers(filled):
     assert index.search(clustered(300)[3]) == found
     with pytest.raises(MilvusError, match="There is no SCANN index here"):
         index.rebuild("SCANN")
+
+
+def test_a_graph_is_never_searched_harder_than_a_server_allows():
+    description = {"index_type": "HNSW", "total_rows": 100_000}
+    assert index_types.search_parameters(description, 10) == {"ef": 256}
+    assert index_types.search_parameters(description, 10, everywhere=True) == {"ef": 32_768}
+    assert index_types.search_parameters(description, 16_000) == {"ef": 32_768}
