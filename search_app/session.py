@@ -46,7 +46,8 @@ class Session:
         """Begin a visit to `catalogue`; `publish(part, value)` may be called from any thread."""
         self.catalogue, self._publish, self.closed = catalogue, publish, False
         self.options, self.query = Options(engine=catalogue.default.index.name), None
-        self.worker, self.fetcher = Worker(SEARCH, self.failed), Worker(FETCH, self.failed)
+        self.worker = Worker(SEARCH, lambda error, _topic: self.failed(error))
+        self.fetcher = Worker(FETCH, self.failed)
         self.samples = Worker(DETAILS, self.failed)
         self.details, self.folders = Details(self), Folders(self)
         self._asked = itertools.count(1)
@@ -108,7 +109,7 @@ class Session:
         if before.engine != self.options.engine:
             self.publish_facts()
             self.suggest()
-        self.worker.submit(self._answer, "status")
+        self.worker.submit(self._answer, "options")  # a query that waits is not replaced
 
     def suggest(self) -> None:
         """Show twelve pictures of the data set to click on, different ones each time."""

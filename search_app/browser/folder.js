@@ -82,7 +82,7 @@ function folderRow(app, [path, size, name, mine]) {
   const short = path.split(/[\\/]/).pop();
   const question = mine ? `Remove “${short}” from the index? Its files stay untouched.`
     : `Remove “${short}” from the index for everybody? Somebody else loaded it. Its files stay untouched.`;
-  const about = h("span", { class: "ris-name" }, h("strong", { title: path }, short), h("span", {}, `${plural(size, "picture")}  ·  ${path}`));
+  const about = h("span", { class: "ris-name" }, h("strong", { title: path }, short), h("span", {}, `${plural(size, "picture")}${short === path ? "" : `  ·  ${path}`}`));
   const search = button("Search in it", () => app.searchIn(name), "ris-small", { "aria-label": `Search in ${short}` });
   return h("li", {}, about, asking(app, "Remove", question, { folder: name }, short, search));
 }

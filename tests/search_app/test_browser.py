@@ -1,6 +1,7 @@
 """The search page in a real Chromium: one service and many visitors; and JupyterLab's widget."""
 
 import itertools
+import json
 import re
 import shutil
 from collections import Counter
@@ -17,7 +18,6 @@ from vgg_kit import real
 from helpers import dataset
 
 pytestmark = pytest.mark.browser
-THERE = "es => es.every(e => e.complete && e.naturalWidth)"
 PICTURES = 48
 
 
@@ -111,13 +111,12 @@ def upload(page, path):
     wait_for_gallery(page, drawn)
 
 
+REDRAWN = "old => document.querySelector('.ris-grid').dataset.drawn !== (old ?? undefined)"
+
+
 def wait_for_gallery(page, drawn):
-    """Wait until the gallery has been redrawn."""
-    page.wait_for_function(
-        "old => document.querySelector('.ris-grid').dataset.drawn !== (old ?? undefined)"
-        " && document.querySelector('.ris-card')",
-        arg=drawn,
-    )
+    """Wait until the gallery has been redrawn, and isn't empty."""
+    page.wait_for_function(f"{REDRAWN} && document.querySelector('.ris-card')", arg=drawn)
 
 
 def pick(page, number=0):
@@ -169,10 +168,9 @@ def test_the_slider_changes_how_many_are_shown(page):
 def labels_until(page, condition, *values):
     """Return the labels of each card, once `condition(each card's labels)` holds for all."""
     page.wait_for_function(
-        "([condition, values]) => [...document.querySelectorAll('.ris-labels')].every("
-        "e => new Function('labels', 'values', `return ${condition}`)"
-        "(e.textContent.split(', '), values))",
-        arg=[condition, list(values)],
+        "values => [...document.querySelectorAll('.ris-labels')].every(e => {"
+        f" const labels = e.textContent.split(', '); return {condition}; }})",
+        arg=list(values),
     )
     return [text.split(", ") for text in page.locator(".ris-labels").all_inner_texts()]
 
@@ -206,7 +204,7 @@ def test_a_class_filter_and_a_minimum_score_are_obeyed(page, room):
 def test_labels_that_are_cut_off_can_be_read_in_full(page):
     pick(page)
     page.get_by_label("How many").fill("40")
-    page.wait_for_function("document.querySelectorAll('.ris-card').length === 40")
+    page.wait_for_function("() => document.querySelectorAll('.ris-card').length === 40")
     cut = page.evaluate(
         """() => [...document.querySelectorAll('.ris-labels')]
         .filter(e => e.scrollWidth > e.clientWidth).map(e => [e.textContent, e.title,
@@ -228,12 +226,12 @@ def test_a_dragged_region_is_searched_with_and_the_whole_comes_back(page, room):
     page.mouse.move(*at(0.7, 0.8))
     page.mouse.up()
     page.get_by_text("Searching with this region.").wait_for()
-    page.wait_for_function("Number(document.querySelector('.ris-score').textContent) < 0.99")
+    page.wait_for_function("() => Number(document.querySelector('.ris-score').textContent) < 0.99")
     box = page.locator(".ris-box").bounding_box()
     assert box["width"] == pytest.approx(area["width"] / 2, abs=3)
     kit.shoot(page, "page-part")
     page.get_by_role("button", name="Whole picture").click()
-    page.wait_for_function("Number(document.querySelector('.ris-score').textContent) > 0.99")
+    page.wait_for_function("() => Number(document.querySelector('.ris-score').textContent) > 0.99")
     assert first_hit(page) == picture.id
 
 
@@ -399,14 +397,21 @@ def test_two_visitors_with_a_folder_each_see_both_and_keep_their_own(served, chr
         page.close()
 
 
+STATE = """() => JSON.stringify([document.querySelector('.ris-query strong')?.textContent,
+  [...document.querySelectorAll('.ris-card')].map(e => e.dataset.id),
+  [...document.querySelectorAll('.ris-controls input')].map(e => [e.value, e.checked]),
+  document.querySelector('.ris-box')?.style.cssText])"""
+
+
 def state(page):
-    """Return what a visitor has in front of them: query, hits, settings."""
-    return page.evaluate(
-        """() => [document.querySelector(".ris-query strong")?.textContent,
-        [...document.querySelectorAll(".ris-card")].map(e => e.dataset.id),
-        [...document.querySelectorAll(".ris-controls input")].map(e => [e.value, e.checked]),
-        document.querySelector(".ris-box")?.style.cssText]"""
-    )
+    """Return what a visitor has in front of them: query, hits, settings, region."""
+    return json.loads(page.evaluate(STATE))
+
+
+def wait_for_state(page, wanted):
+    """Wait until the visitor has this in front of them."""
+    text = json.dumps(wanted, separators=(",", ":"), ensure_ascii=False)
+    page.wait_for_function(f"wanted => ({STATE})() === wanted", arg=text)
 
 
 def visitor_at_work(context, address, room):
@@ -430,8 +435,7 @@ def test_a_reload_keeps_query_results_and_settings(served, chromium, room):
     before = state(page)
     assert len(before[1]) > 5
     page.reload()
-    page.wait_for_selector(".ris-card")
-    assert state(page) == before
+    wait_for_state(page, before)
     assert page.errors == []
     page.close()
 
@@ -442,16 +446,14 @@ def test_a_duplicated_tab_goes_on_and_so_does_the_first(served, chromium, room):
     with page.expect_popup() as popup:
         page.evaluate("window.open(location.href)")  # a window like this gets a copy of the storage
     twin = popup.value
-    twin.wait_for_selector(".ris-card")
-    assert state(twin) == before
+    wait_for_state(twin, before)
     assert twin.evaluate("sessionStorage.session") == session
     page.wait_for_function("old => sessionStorage.session !== old", arg=session)
-    page.get_by_text("Searching with this region.").wait_for()
     drawn = twin.locator(".ris-grid").get_attribute("data-drawn")
     twin.get_by_label("How many").fill("3")
     wait_for_gallery(twin, drawn)
     assert cards(twin).count() == 3
-    assert state(page) == before  # the twin's slider is not this tab's
+    wait_for_state(page, before)  # the twin's slider is not this tab's
     drawn = page.locator(".ris-grid").get_attribute("data-drawn")
     page.get_by_label("How many").fill("4")
     wait_for_gallery(page, drawn)
@@ -490,7 +492,7 @@ def test_everything_works_by_keyboard(page):
     page.get_by_text("Searching with this region.").wait_for()
     page.get_by_label("How many").focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function("document.querySelectorAll('.ris-card').length === 11")
+    page.wait_for_function("() => document.querySelectorAll('.ris-card').length === 11")
     page.keyboard.press("ArrowRight")
     page.get_by_role("tab", name="Search").focus()
     page.keyboard.press("ArrowRight")
@@ -531,7 +533,7 @@ def test_on_a_phone_the_results_come_before_the_settings(page):
     assert page.evaluate(order) == ["ris-query", "ris-controls", "ris-results"]
     page.get_by_label("How many").focus()
     page.set_viewport_size({"width": 360, "height": 780})
-    page.wait_for_function(f"{order}[1] === 'ris-results'")  # for Tab and screen readers, too
+    page.wait_for_function(f"() => {order}[1] === 'ris-results'")  # for Tab and screen readers, too
     tops = [page.locator(f".ris-{name}").bounding_box()["y"] for name in ("results", "controls")]
     assert tops == sorted(tops)
     assert page.evaluate("document.activeElement.type") == "range"  # the focus isn't lost
@@ -545,7 +547,7 @@ def test_on_a_phone_the_results_come_before_the_settings(page):
         kit.shoot(page, f"page-phone-{tab.split()[-1].lower()}", full_page=True)
     page.get_by_role("tab", name="Search").click()
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.wait_for_function(f"{order}[2] === 'ris-results'")
+    page.wait_for_function(f"() => {order}[2] === 'ris-results'")
 
 
 FAINT = """() => {
@@ -572,7 +574,9 @@ FAINT = """() => {
 def test_every_text_can_be_read_in_light_and_dark(page, room, scheme, tmp_path):
     page.emulate_media(color_scheme=scheme)
     pick(page)
+    drawn = page.locator(".ris-grid").get_attribute("data-drawn")
     page.locator(".ris-chip").first.click()
+    page.wait_for_function(REDRAWN, arg=drawn)
     (tmp_path / "letter.jpg").write_text("Dear reader, this is not a picture.")
     page.set_input_files(".ris-file", str(tmp_path / "letter.jpg"))
     page.get_by_text("“letter.jpg” can't be used").wait_for()
@@ -602,11 +606,9 @@ def test_a_killed_service_is_told_and_everything_is_there_when_it_is_back(room, 
         process.wait()
     assert state(page)[:2] == before[:2]  # what was found stays in sight
     with kit.service(port, room[0] / "killed.log", environ):
-        page.wait_for_function("document.querySelectorAll('.ris-card').length === 7")
-        page.get_by_text("Searching with this region.").wait_for()
         notice.wait_for(state="hidden")
-        assert state(page)[0] == before[0]
-        assert state(page)[1] == before[1][:7]
+        settings = [["7", False], *before[2][1:]]
+        wait_for_state(page, [before[0], before[1][:7], settings, before[3]])
         kit.shoot(page, "page-back")
     assert page.errors == []
     page.close()
@@ -669,7 +671,7 @@ def test_notebook_04_searches_in_jupyterlab_light_and_dark(lab, room):
 def theme(page, name):
     """Switch JupyterLab's theme and wait until it is drawn."""
     page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
-    page.wait_for_function(f"document.body.dataset.jpThemeName === '{name}'")
+    page.wait_for_function(f"() => document.body.dataset.jpThemeName === '{name}'")
     dark = str(name.endswith("Dark")).lower()
     page.wait_for_function(
         """dark => { const [red] = getComputedStyle(document.querySelector('.ris'))

@@ -600,3 +600,14 @@ def test_a_closer_look_that_fails_says_so_where_it_was_asked_for(visit, pictures
     visit.wait()
     assert "no picture “nothing” in this data set" in visit.shown["large"]["error"]
     assert "error" not in visit.shown.get("status", {})
+
+
+def test_a_setting_changed_while_a_query_waits_does_not_drop_the_query(visit, pictures):
+    go_on = threading.Event()
+    visit.session.worker.submit(lambda: go_on.wait(600), "held up")
+    visit.session.upload(pictures[3].path.read_bytes(), "mine.jpg")
+    visit.session.choose(k=4)
+    go_on.set()
+    visit.wait()
+    assert visit.shown["query"]["name"] == "mine.jpg"
+    assert len(visit.ids()) == 4

@@ -12,7 +12,7 @@ export class Model {
   unheard = []; // {message, buffers} that the service hasn't acknowledged yet
   asked = null; // the last of QUERIES that was sent
   lasting = {}; // what a service that has lost this session needs: settings, query, region
-  restoring = false;
+  restoring = false; // what was lost; meanwhile the old query and results stay in sight
 
   get = (name) => (this.parts[name] ??= {}); // always the same one, to be compared
   on = (event, action) => (this.listeners[event] ||= new Set()).add(action);
@@ -26,7 +26,7 @@ export class Model {
 
   send(message, _callbacks, buffers = []) {
     const one = { message, buffers };
-    if (QUERIES.includes(message.do)) this.asked = one;
+    if (QUERIES.includes(message.do)) [this.asked, this.restoring] = [one, false];
     if (message.do === "choose") this.lasting.settings = one;
     this.unheard = this.unheard.filter((other) => !replaces(message, other.message));
     this.unheard.push(one);
@@ -38,8 +38,12 @@ export class Model {
   }
 
   /** Take what the service says: parts that changed, or which message it has heard. */
-  receive({ parts = {}, heard }) {
+  receive({ parts: { ...parts } = {}, heard }) {
     if (parts.query) this.note(parts.query);
+    if (this.restoring) {
+      delete parts.query;
+      delete parts.results;
+    }
     for (const [name, value] of Object.entries(parts)) this.set(name, value);
     if (!heard) return; // 0 answers what `resume` sends
     this.unheard = this.unheard.filter(({ message }) => message.number > heard);
@@ -48,21 +52,21 @@ export class Model {
 
   /** Remember which message made the `query` that is shown, and its region. */
   note(query) {
-    const wanted = this.restoring && this.lasting.region;
+    const { settings, region } = this.lasting;
+    if (this.restoring && !query.picture) return; // not yet
+    if (this.restoring && region && !query.region) // a region needs a picture
+      return this.transmit({ message: { do: "region", region, number: 0 } });
     this.restoring = false;
-    this.lasting.query = query.picture ? this.asked : null;
-    this.lasting.region = query.region || wanted;
-    if (wanted) this.transmit({ message: { do: "region", region: wanted, number: 0 } });
+    this.lasting = { settings, query: query.picture ? this.asked : null, region: query.region };
   }
 
   /** Take the parts that a new connection begins with, and go on where the last one broke off. */
   resume({ parts }) {
     const { settings, query } = this.lasting;
-    const { query: now = {}, results, ...others } = parts;
-    this.restoring = Boolean(query && !now.picture); // else the service still knows this session
-    this.receive({ parts: this.restoring ? others : parts });
-    for (const one of this.restoring ? [settings, query] : [])
-      if (one && !this.unheard.includes(one)) this.transmit({ ...one, message: { ...one.message, number: 0 } });
+    this.restoring = Boolean(query) && !parts.query?.picture; // else the service knows this session
+    this.receive({ parts });
+    const again = this.restoring ? [settings, query].filter((one) => one && !this.unheard.includes(one)) : [];
+    for (const { message, buffers } of again) this.transmit({ message: { ...message, number: 0 }, buffers });
     this.unheard.forEach((one) => this.transmit(one));
     this.emit("online");
   }
