@@ -66,7 +66,6 @@ def decode(
         full = image.size
         scale = max(_factor(full), min(full) // max(size) if size else 1)
         image.draft(None, tuple(max(1, side // scale) for side in full))  # only JPEG can
-        drafted = image.size != full
         needed = _bytes_needed(image, full, file_bytes)
         if needed > MAX_BYTES:
             raise UnusableError(
@@ -76,9 +75,8 @@ def decode(
             )
         with _alone if needed > ALONE_BYTES else nullcontext():
             rgb = upright_rgb(image)
-        width, height = full if drafted else image.size  # a TIFF turns itself as it is loaded
-        turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
-        return rgb, (height, width) if turned else (width, height)
+        turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)  # never a TIFF once loaded
+        return rgb, full[::-1] if turned else full
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
@@ -108,11 +106,8 @@ def _refuse_long_lists(file):
         file.seek(tags.next)
         tags.load(file)
         for tag, data in tags.tagdata.items():
-            if len(data) > MAX_LIST_BYTES and tags.tagtype[tag] not in (
-                1,
-                2,
-                7,
-            ):  # not bytes or text
+            numbers = tags.tagtype[tag] not in (1, 2, 7)  # but bytes or text
+            if numbers and len(data) > MAX_LIST_BYTES:
                 raise UnusableError("it is cut into too many strips or tiles; save it again")
 
 

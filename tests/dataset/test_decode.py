@@ -54,6 +54,8 @@ REFUSED = {
     "progressive JPEG": lambda: saved("RGB", 6400, 6400, "JPEG", progressive=True, subsampling=0),
     "JPEG in three scans": lambda: scans(6400, 6400),
     "WebP": lambda: saved("RGB", 16_000, 11_000, "WEBP", lossless=True, quality=0, method=0),
+    "smaller WebP": lambda: saved("RGB", 5000, 5000, "WEBP", lossless=True, quality=0, method=0),
+    "LZW TIFF, turned": lambda: saved("RGB", 6500, 6500, "TIFF", **LZW, exif=TURNED),
     "TIFF in one strip": lambda: tiff(6400, 6400),
     "TIFF with a tile larger than itself": lambda: tiff(64, 64, (20_000, 20_000)),
     "TIFF in five million strips": lambda: tiff(1, 5_000_000, None, 8, 1, b"", 1, 5_000_000),
@@ -190,6 +192,12 @@ def test_a_large_picture_comes_back_smaller_and_keeps_its_size_and_places(kind, 
     middle = small.height / 2
     assert small.getpixel((5, int(middle - 4)))[0] > 240
     assert small.getpixel((5, int(middle + 4)))[2] > 240
+
+
+def test_shrinking_square_by_square_is_shrinking_at_once():
+    noise = np.random.default_rng(3).integers(0, 256, (4100, 5900, 3), np.uint8)
+    image = Image.fromarray(noise)
+    assert open_picture(image).tobytes() == image.reduce(3).tobytes()
 
 
 def test_shrinking_a_transparent_picture_lets_no_hidden_colour_through():
