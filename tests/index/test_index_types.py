@@ -1,7 +1,9 @@
 """The types of index: what each finds, and the parameters that it is built and searched with."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from index_kit import PAIR, clustered, ids, nearest, some_pictures
 
@@ -79,3 +81,16 @@ def test_a_graph_is_never_searched_harder_than_a_server_allows():
     assert index_types.search_parameters(description, 10) == {"ef": 256}
     assert index_types.search_parameters(description, 10, everywhere=True) == {"ef": 32_768}
     assert index_types.search_parameters(description, 16_000) == {"ef": 32_768}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index_type", ["IVF_FLAT", "HNSW"])
+def test_a_filter_is_searched_everywhere_because_what_passes_may_be_far(here, index_type):
+    values, pictures = clustered(2500), some_pictures(2500)
+    far = set(np.argsort(values @ values[0])[:250].tolist())
+    pictures = [replace(p, labels=("far",) if n in far else ()) for n, p in enumerate(pictures)]
+    with Index(*PAIR, here, index_type=index_type) as index:
+        index.sync(pictures, values, progress=False)
+        found = ids(index.search(values[0], 10, LabelFilter(any="far")))
+        truth = nearest(values, values[0], 10, lambda n: n in far)
+        assert len(set(found) & set(truth)) >= 9
