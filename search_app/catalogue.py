@@ -139,7 +139,7 @@ class Catalogue:
         Raises CatalogueError for one that isn't there, was given at the start, or is loading.
         """
         with self._lock:
-            engine, folder = self._droppable(name)
+            engine = self._droppable(name)
             self._engines = {key: one for key, one in self._engines.items() if key != name}
             self._folders.pop(name, None)
             self._remember(forget=name)
@@ -147,11 +147,11 @@ class Catalogue:
             extractor = engine.extractor
             vectors = vectors_folder(engine.dataset.name, extractor.name, extractor.settings)
             shutil.rmtree(vectors, ignore_errors=True)
-            thumbs.CACHE.forget(folder or engine.dataset.folder)
+            thumbs.forget()
         self.changed()
 
     def _droppable(self, name):
-        """Return (Engine, folder) of a data set that may be dropped."""
+        """Return the Engine of a data set that may be dropped."""
         if name in self._given:
             raise CatalogueError(
                 "This data set belongs to the page itself and can't be taken out. "
@@ -159,11 +159,10 @@ class Catalogue:
             )
         if name not in self._engines:
             raise CatalogueError("This data set isn't here any more. Choose another one.")
-        folder = self._folders.get(name)
-        job = self._loading.get(folder)
+        job = self._loading.get(self._folders.get(name))
         if job and job.running:
             raise CatalogueError("This folder is being loaded. Stop that, then take it out.")
-        return self._engines[name], folder
+        return self._engines[name]
 
     # Folders
 

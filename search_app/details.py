@@ -1,7 +1,7 @@
 """The closer looks: one picture with its boxes, why two pictures match, and near-duplicates."""
 
+import functools
 import threading
-from collections import OrderedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from search_app.safe_paths import PathError
 from search_app.worker import DETAILS, Worker
 
 MAX_GROUPS, MAX_MEMBERS = 40, 24
-MAX_FOUND = 16  # comparisons that are remembered, for all visitors
+_TURNS = threading.Lock()  # a comparison of 17,125 pictures needs 170 MB
 
 
 class Details:
@@ -63,7 +63,7 @@ class Details:
 
     def _groups(self, min_score):
         engine = self.session.engine
-        groups, count, pictures = NEAR.find(engine, min_score)
+        groups, count, pictures = near_duplicates(engine, min_score)
         shown = [self._group(engine, *group) for group in groups]
         return {"groups": shown, "count": count, "pictures": pictures}
 
@@ -73,40 +73,27 @@ class Details:
         return {"best": round(best, 4), "count": size, "members": cards}
 
 
-class NearDuplicates:
-    """The closest groups by data set and threshold; what was compared once serves all visitors."""
+def near_duplicates(engine: Engine, min_score: float) -> tuple[list, int, int]:
+    """Return ([(ids, size, best score)], how many groups, how many pictures in them).
 
-    def __init__(self):
-        """Begin with nothing; comparisons take turns, because each needs 170 MB."""
-        self._found, self._lock = OrderedDict(), threading.Lock()
-
-    def find(self, engine: Engine, min_score: float) -> tuple[list, int, int]:
-        """Return ([(ids, size, best score)], how many groups, how many pictures in them).
-
-        The list holds at most 40 groups with at most 24 of their ids; a data set that was loaded
-        again is another `engine` and compared again.
-        """
-        key = id(engine.pictures), engine.index.name, round(min_score, 4)
-        with self._lock:
-            if key not in self._found:
-                self._found[key] = engine.pictures, self._compare(engine, min_score)
-                if len(self._found) > MAX_FOUND:
-                    self._found.popitem(last=False)
-            return self._found[key][1]
-
-    def _compare(self, engine, min_score):
-        extractor = engine.extractor
-        stored = load_vectors(engine.dataset.name, extractor.name, extractor.settings)
-        rows = [row for row, one in enumerate(stored.ids) if one in engine.pictures]
-        found = duplicates.groups(stored.values[rows], min_score)
-        shown = [
-            ([stored.ids[rows[row]] for row in group[:MAX_MEMBERS]], len(group), best)
-            for group, best in found[:MAX_GROUPS]
-        ]
-        return shown, len(found), sum(len(group) for group, _ in found)
+    The list holds at most 40 groups with at most 24 of their ids. What was compared once serves all
+    visitors, until the data set is loaded again and has another `engine`.
+    """
+    with _TURNS:
+        return _compared(engine, round(min_score, 4))
 
 
-NEAR = NearDuplicates()
+@functools.lru_cache(maxsize=16)
+def _compared(engine, min_score):
+    extractor = engine.extractor
+    stored = load_vectors(engine.dataset.name, extractor.name, extractor.settings)
+    rows = [row for row, one in enumerate(stored.ids) if one in engine.pictures]
+    found = duplicates.groups(stored.values[rows], min_score)
+    shown = [
+        ([stored.ids[rows[row]] for row in group[:MAX_MEMBERS]], len(group), best)
+        for group, best in found[:MAX_GROUPS]
+    ]
+    return shown, len(found), sum(len(group) for group, _ in found)
 
 
 def overlaid(image: Image.Image, heat: NDArray[np.float32]) -> bytes:

@@ -3,10 +3,9 @@
 Whatever a file hides, the page only ever receives pixels that Pillow has written as a new JPEG.
 """
 
+import functools
 import io
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,6 @@ from PIL import Image
 from helpers.dataset.pictures import PictureError, open_picture
 
 MAX_BYTES = 20_000_000
-CACHE_BYTES = 40_000_000  # about 4,000 thumbnails
 THUMB_PIXELS, LARGE_PIXELS = 180, 900  # the short side of a thumbnail, the long side of a picture
 _POOL = ThreadPoolExecutor(max_workers=4, thread_name_prefix="thumbs")
 
@@ -50,56 +48,31 @@ def jpeg(image: Image.Image, side: int = LARGE_PIXELS, quality: int = 85) -> byt
     return out.getvalue()
 
 
-class Thumbnails:
-    """Thumbnails by file, of which the latest used are kept; a file that changes gets a new one."""
+def thumb(path: Path | str | None) -> bytes:
+    """Return a JPEG of about 250 × 188 pixels of the picture at `path`, b"" if there is none.
 
-    def __init__(self, max_bytes: int = CACHE_BYTES):
-        """Keep at most `max_bytes`."""
-        self.max_bytes, self.bytes = max_bytes, 0
-        self._drawn, self._lock = OrderedDict(), threading.Lock()  # {(path, size, time): JPEG}
-
-    def thumb(self, path: Path | str | None) -> bytes:
-        """Return a JPEG of about 250 × 188 pixels of the picture at `path`, b"" if there is none.
-
-        A VOC picture is 500 × 375 pixels, which JPEG decodes at half size in a millisecond.
-        """
-        try:
-            status = os.stat(path or "")
-        except (OSError, ValueError):
-            return b""
-        key = (str(path), status.st_size, status.st_mtime_ns)
-        with self._lock:
-            if key in self._drawn:
-                self._drawn.move_to_end(key)
-                return self._drawn[key]
-        drawn = _draw(path)
-        self._keep(key, drawn)
-        return drawn
-
-    def forget(self, folder: Path) -> None:
-        """Drop the thumbnails of everything below `folder`."""
-        beginning = str(folder) + os.sep
-        with self._lock:
-            for key in [key for key in self._drawn if key[0].startswith(beginning)]:
-                self.bytes -= len(self._drawn.pop(key))
-
-    def _keep(self, key, drawn):
-        with self._lock:
-            self.bytes += len(drawn) - len(self._drawn.pop(key, b""))
-            self._drawn[key] = drawn
-            while self.bytes > self.max_bytes:
-                self.bytes -= len(self._drawn.popitem(last=False)[1])
-
-
-CACHE = Thumbnails()
+    A VOC picture is 500 × 375 pixels, which JPEG decodes at half size in a millisecond. A file
+    that changes gets a new one.
+    """
+    try:
+        status = os.stat(path or "")
+    except (OSError, ValueError):
+        return b""
+    return _drawn(str(path), status.st_size, status.st_mtime_ns)
 
 
 def thumbs(paths: Sequence[Path | str | None]) -> list[bytes]:
     """Return the thumbnail of each of `paths`, drawn in parallel."""
-    return list(_POOL.map(CACHE.thumb, paths))
+    return list(_POOL.map(thumb, paths))
 
 
-def _draw(path):
+def forget() -> None:
+    """Drop all thumbnails that are kept; they're drawn again when they're needed."""
+    _drawn.cache_clear()
+
+
+@functools.lru_cache(maxsize=4000)  # about 40 MB
+def _drawn(path, _size, _mtime_ns):
     try:
         return jpeg(open_picture(path, (THUMB_PIXELS,) * 2), 2 * THUMB_PIXELS, quality=80)
     except PictureError:

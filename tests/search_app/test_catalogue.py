@@ -68,8 +68,8 @@ def test_loading_again_updates_exactly_what_changed(catalogue, pets, pictures):
     assert rows(view) == ("done", 4, 0, 0)
     assert (view["folder"], view["skipped"], view["error"]) == ("pets", [], "")
     kept, old = engine.index.vector("a.jpg"), engine.index.vector("b.jpg")
-    thumb = thumbs.CACHE.thumb(pets / "b.jpg")
-    assert thumbs.CACHE.thumb(pets / "b.jpg") is thumb
+    thumb = thumbs.thumb(pets / "b.jpg")
+    assert thumbs.thumb(pets / "b.jpg") is thumb
     ImageOps.mirror(open_picture(pictures[9].path)).save(pets / "b.jpg", "JPEG")
     (pets / "c.jpg").unlink()
     shutil.copy(pictures[10].path, pets / "e.jpg")
@@ -81,7 +81,7 @@ def test_loading_again_updates_exactly_what_changed(catalogue, pets, pictures):
     np.testing.assert_array_equal(again.index.vector("a.jpg"), kept)
     assert not np.allclose(again.index.vector("b.jpg"), old, atol=1e-2)
     assert again.search(pets / "b.jpg", k=1)[0].id == "b.jpg"
-    assert thumbs.CACHE.thumb(pets / "b.jpg") != thumb
+    assert thumbs.thumb(pets / "b.jpg") != thumb
     assert rows(loaded(catalogue)[0]) == ("done", 0, 0, 4)
     catalogue.drop(view["collection"])
 
@@ -102,13 +102,13 @@ def test_taking_out_leaves_the_files_and_nothing_else(catalogue, pets, engine):
         view["collection"],
         vectors_folder(own.dataset.name, own.extractor.name, catalogue.settings),
     )
-    thumbs.CACHE.thumb(pets / "a.jpg")
+    thumb = thumbs.thumb(pets / "a.jpg")
     assert name in {one.name for one in collections(catalogue.settings)}
     assert vectors.is_dir()
     catalogue.drop(name)
     assert name not in {one.name for one in collections(catalogue.settings)}
     assert not vectors.exists()
-    assert not any(str(pets) in path for path, *_ in thumbs.CACHE._drawn)
+    assert thumbs.thumb(pets / "a.jpg") is not thumb
     assert [one["name"] for one in catalogue.data_sets()] == [engine.index.name]
     assert engine.index.count() == before
     assert len(list(pets.rglob("*.jpg"))) == 4
@@ -127,9 +127,10 @@ def test_the_next_start_offers_the_folders_that_are_still_there(engine, pets, tm
     shutil.rmtree(pets / "more")
     second = Catalogue([engine], [tmp_path])
     assert len(second.engines) == 1
+    offered = threading.Event()
+    second.subscribe(lambda: names["pets"] in second.engines and offered.set())
     second.offer_again()
-    while not second.jobs:  # the list is read in the background
-        threading.Event().wait(0.01)
+    assert offered.wait(600)
     (job,) = second.jobs.values()
     job.wait()
     assert list(second.engines) == [engine.index.name, names["pets"]]

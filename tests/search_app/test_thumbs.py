@@ -8,12 +8,7 @@ from PIL import Image
 
 from helpers.dataset.pictures import PictureError
 from search_app import thumbs
-from search_app.thumbs import Thumbnails, read_picture
-
-
-@pytest.fixture
-def cache():
-    return Thumbnails()
+from search_app.thumbs import read_picture, thumb
 
 
 def save(path, colour, size=(400, 300)):
@@ -27,49 +22,39 @@ def colour(jpeg):
     return Image.open(io.BytesIO(jpeg)).getpixel((5, 5))
 
 
-def test_a_thumbnail_is_small_and_drawn_once(cache, tmp_path):
+def test_a_thumbnail_is_small_and_drawn_once(tmp_path):
     path = save(tmp_path / "a.png", "red", (4000, 2000))
-    thumb = cache.thumb(path)
-    assert Image.open(io.BytesIO(thumb)).size == (360, 180)
-    assert cache.thumb(path) is thumb
-    assert cache.bytes == len(thumb)
+    drawn = thumb(path)
+    assert Image.open(io.BytesIO(drawn)).size == (360, 180)
+    assert thumb(path) is drawn
 
 
-def test_a_changed_file_gets_a_new_one(cache, tmp_path):
+def test_a_changed_file_gets_a_new_one(tmp_path):
     path = save(tmp_path / "a.png", "red")
-    assert colour(cache.thumb(path))[0] > 200
+    assert colour(thumb(path))[0] > 200
     save(path, "blue", (410, 300))  # another size, the same time
-    assert colour(cache.thumb(path))[2] > 200
+    assert colour(thumb(path))[2] > 200
     size = path.stat().st_size
     save(path, (0, 255, 0), (410, 300))
     path.write_bytes(path.read_bytes().ljust(size, b"\0"))  # the same size, another time
     assert path.stat().st_size == size
     os.utime(path, (2, 2))
-    assert colour(cache.thumb(path))[1] > 200
+    assert colour(thumb(path))[1] > 200
 
 
-def test_what_cannot_be_drawn_is_empty(cache, tmp_path):
+def test_what_cannot_be_drawn_is_empty(tmp_path):
     (tmp_path / "text.jpg").write_text("no picture")
     for path in (tmp_path / "text.jpg", tmp_path / "missing.jpg", None, "", "a\0b", tmp_path):
-        assert cache.thumb(path) == b""
+        assert thumb(path) == b""
 
 
-def test_the_oldest_make_room_and_a_folder_is_forgotten(tmp_path):
-    paths = [save(tmp_path / f"{name}.png", "red") for name in "abc"]
-    one = len(Thumbnails().thumb(paths[0]))
-    cache = Thumbnails(max_bytes=2 * one)
-    first, second = cache.thumb(paths[0]), cache.thumb(paths[1])
-    assert cache.thumb(paths[0]) is first  # used again, so the second is the oldest
-    cache.thumb(paths[2])
-    assert cache.bytes == 2 * one
-    assert cache.thumb(paths[0]) is first
-    assert cache.thumb(paths[1]) is not second
-    beside = tmp_path.with_name(f"{tmp_path.name}-beside")
-    beside.mkdir()
-    kept = cache.thumb(save(beside / "a.png", "red"))
-    cache.forget(tmp_path)
-    assert cache.bytes == len(kept)
-    assert cache.thumb(beside / "a.png") is kept
+def test_thumbnails_are_few_enough_and_can_be_forgotten(tmp_path):
+    path = save(tmp_path / "a.png", "red")
+    first = thumb(path)
+    thumbs.forget()
+    assert thumb(path) is not first
+    assert thumb(path) == first
+    assert thumbs._drawn.cache_info().maxsize == 4000
 
 
 def test_uploads_have_a_limit_in_bytes():
