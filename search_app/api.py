@@ -67,7 +67,7 @@ Identified = Annotated[Picture, Depends(identified)]
 
 async def place(request: Request) -> AsyncIterator[None]:
     """Hold one of the places for searches while the request is served."""
-    with request.app.state.searches.one():
+    with request.app.state.service.searches.one():
         yield
 
 
@@ -208,7 +208,7 @@ def picture_file(picture: Identified, request: Request) -> Response:
 @router.get("/collections/{name}/picture/thumbnail", **jpeg)
 def picture_thumbnail(picture: Identified, request: Request) -> Response:
     """Return a small JPEG of the picture."""
-    return _image(picture, request, lambda: thumbs.CACHE.thumb(picture.path))
+    return _image(picture, request, lambda: thumbs.thumb(picture.path))
 
 
 def _image(picture, request, draw):
@@ -217,7 +217,10 @@ def _image(picture, request, draw):
         status = picture.path.stat()
     except OSError:
         raise HTTPException(404, "The picture's file is gone. Load the folder again.") from None
-    return cached(request, f"{status.st_mtime_ns:x}-{status.st_size:x}", draw, "image/jpeg")
+    found = cached(request, f"{status.st_mtime_ns:x}-{status.st_size:x}", draw, "image/jpeg")
+    if found.status_code == 200 and not found.body:
+        raise HTTPException(422, "The picture's file can't be read any more. Load it again.")
+    return found
 
 
 def _facts(picture, engine):

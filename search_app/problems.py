@@ -77,9 +77,16 @@ async def _http(request: Request, error: HTTPException):
     return found
 
 
-async def _invalid(_request, error: RequestValidationError):
+async def _invalid(request: Request, error: RequestValidationError):
     """Say which part of the request is wrong, without repeating what was sent."""
+    form = request.url.path.endswith("/upload")
+    expected = "multipart/form-data" if form else "application/json"
+    if request.headers.get("content-type", expected).split(";")[0].lower() != expected:
+        return answer(415, f"This route takes {expected}. Send that, and say so in Content-Type.")
     if any(one["type"] == "json_invalid" for one in error.errors()):
         return answer(400, "The body isn't valid JSON. Check it, then send it again.")
-    said = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()[:5]]
+    said = [
+        f"{'.'.join(map(str, one['loc'][1:])) or 'body'}: {one['msg']}"
+        for one in error.errors()[:5]
+    ]
     return answer(422, f"{'; '.join(said)}. Correct that, then send it again.")

@@ -40,6 +40,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+DOCS = "default-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
 
 def is_loopback(host: str) -> bool:
@@ -84,7 +85,7 @@ class Guard:
             refusal = self._refusal(scope, headers)
             app = _closing(FORBIDDEN) if refusal and refusal.status_code == 401 else refusal
             return await (app or self.app)(scope, receive, send)
-        send, answered = _with_headers(send)
+        send, answered = _with_headers(send, scope["path"])
         early = self._with_cookie(scope) or self._refusal(scope, headers) or _too_large(headers)
         if early:
             return await early(scope, receive, send)
@@ -157,14 +158,14 @@ def _closing(code):
     return app
 
 
-def _with_headers(send):
+def _with_headers(send, path):
     """Return `send` that adds the security headers, and a list that then holds what they are."""
-    answered = []
+    answered, own = [], {"Content-Security-Policy": DOCS} if path == "/docs" else {}
 
     async def wrapped(message: Message):
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in (HEADERS | own).items():
                 headers.setdefault(name, value)
             answered.append(headers)
         await send(message)

@@ -40,11 +40,15 @@ class Stopped(Exception):
 class Service:
     """What the process serves, and how far it is with opening that."""
 
-    def __init__(self, settings: Settings, when_ready: Callable[[], object] = lambda: None):
-        """Prepare to serve what `settings` name; `when_ready()` is called once it is open."""
+    def __init__(self, settings: Settings, when_ready: Callable[[], object], searches: int):
+        """Prepare to serve what `settings` name; `when_ready()` is called once it is open.
+
+        The REST interface does at most `searches` at once.
+        """
         self.settings, self._when_ready = settings, when_ready
         self.roots = safe_paths.resolved(settings.roots)
         self.catalogue, self.visitors = None, Visitors()
+        self.searches = Slots(searches, "searches")
         self.step, self.done, self.total, self.problem = "Starting", 0, 0, ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="opening", daemon=True)
@@ -152,7 +156,7 @@ def create_app(
     `when_ready()` is called once everything is open. At most `searches` go on at once; `token`,
     `local` and the other `limits` are Guard's.
     """
-    service = Service(settings or _settings.from_environment(), when_ready)
+    service = Service(settings or _settings.from_environment(), when_ready, searches)
 
     @asynccontextmanager
     async def lifespan(_app):
@@ -164,7 +168,7 @@ def create_app(
     app = FastAPIOffline(
         title="Reverse image search", version=api.VERSION, lifespan=lifespan, redoc_url=None
     )
-    app.state.service, app.state.searches = service, Slots(searches, "searches")
+    app.state.service = service
     problems.add_handlers(app)
     for each in (router, page.router, api.router):
         app.include_router(each)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import signal
 import struct
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import requests
 import uvicorn
 from needs import TEST_DATA, VOC_SUBSET, require
 from vgg_kit import real
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from helpers import settings as _settings
@@ -132,8 +132,6 @@ def process(environ, *options):
         started = subprocess.Popen(
             [sys.executable, "-m", "search_app", f"--port={port}", *options], cwd=ROOT,
             env=os.environ | environ, stdout=out, stderr=subprocess.STDOUT,
-            # A background job of a shell ignores SIGINT, and so would its children.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )  # fmt: skip
     client = Client(f"http://127.0.0.1:{port}")
     try:
@@ -166,7 +164,7 @@ class Visit:
     def __init__(self, client, session, **options):
         """Connect, and receive all parts as they stand."""
         address = client.address.replace("http", "ws") + f"/ws?session={session}"
-        self.socket = connect(address, max_size=None, open_timeout=LIMIT, **options)
+        self.socket = connect(address, max_size=None, open_timeout=LIMIT, legacy=True, **options)
         self.parts, self.heard, self.number = {}, 0, 0
 
     def send(self, do, *buffers, **more):
@@ -190,6 +188,14 @@ class Visit:
         self.heard = header.get("heard", self.heard)
         self.parts |= _filled(header.get("parts", {}), buffers)
         return header
+
+    def drain(self):
+        """Take frames until the service closes the socket; return the code, None without one."""
+        try:
+            while True:
+                self.receive()
+        except ConnectionClosed as closed:
+            return closed.rcvd and closed.rcvd.code
 
     def until(self, condition):
         """Take frames until `condition(parts)` holds; return what it returns."""
