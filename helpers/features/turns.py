@@ -24,23 +24,12 @@ class Turns:
 
     def __init__(self):
         self._lock = Lock()  # guards what follows, and is never held for long
-        self._queries, self._batches = deque(), deque()
+        self.queries, self.batches = deque(), deque()
         self._current, self._in_a_row = None, 0
 
     @contextmanager
-    def query(self) -> Iterator[None]:
-        """Wait for a turn and hold it while the block runs, before all batches that wait."""
-        with self._turn(self._queries):
-            yield
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Wait for a turn and hold it while the block runs; queries go first."""
-        with self._turn(self._batches):
-            yield
-
-    @contextmanager
-    def _turn(self, line):
+    def turn(self, line: deque[Event]) -> Iterator[None]:
+        """Get in `line`, which is `queries` or `batches`, and have a turn while the block runs."""
         mine = Event()
         try:
             with self._lock:
@@ -58,10 +47,10 @@ class Turns:
 
     def _start_next(self):
         """Give the turn, if it is free, to the next in line."""
-        if self._current or not (self._queries or self._batches):
+        if self._current or not (self.queries or self.batches):
             return
-        gives_way = self._batches and self._in_a_row >= QUERIES_IN_A_ROW
-        queries_first = self._queries and not gives_way
+        gives_way = self.batches and self._in_a_row >= QUERIES_IN_A_ROW
+        queries_first = self.queries and not gives_way
         self._in_a_row = self._in_a_row + 1 if queries_first else 0
-        self._current = (self._queries if queries_first else self._batches).popleft()
+        self._current = (self.queries if queries_first else self.batches).popleft()
         self._current.set()

@@ -40,8 +40,7 @@ class StoreError(PlainError, ValueError):
 class Fingerprint:
     """Which file a vector was made of: its size in bytes, times of change, and SHA-256.
 
-    `mtime_ns` is when the content changed; anybody can set it. `ctime_ns` is when the system last
-    saw a change, also of the name (on Windows: when the file was made). A fresh file's are -1.
+    Anybody can set `mtime_ns`; the system sets `ctime_ns`, for a new name, too. -1: not known.
     """
 
     id: str
@@ -62,6 +61,7 @@ class Store:
 
     def __init__(self, folder: Path, provenance: Mapping[str, object]):
         self.folder, self.dim = Path(folder), provenance["dim"]
+        self.writable, self.table = os.access(folder, os.W_OK), np.zeros((0, self.dim), np.float32)
         self._read({**provenance, "dtype": "float32"})
         for key, asked in provenance.items():
             if self.manifest.get(key) != asked:
@@ -98,7 +98,7 @@ class Store:
 
         Raises StoreError where nothing can be written.
         """
-        if not os.access(self.folder, os.W_OK):
+        if not self.writable:
             raise StoreError(
                 f"{self.folder} can't be written, so new vectors can't be kept. "
                 "Set BOOTCAMP_DATA to a folder of your own."
@@ -112,7 +112,7 @@ class Store:
         count = len(self.fingerprints)
         self.row_of.update((each.id, row) for row, each in enumerate(fingerprints, count))
         self.fingerprints += fingerprints
-        self.table = self._map(len(self.fingerprints))
+        self.table = self._map()
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of `ids` in that order, (n, dim).
@@ -130,7 +130,7 @@ class Store:
         Rows of other pictures stay as long as their files do: asking for fewer loses nothing.
         A folder that can't be written stays as it is.
         """
-        if not os.access(self.folder, os.W_OK):
+        if not self.writable:
             return
         asked, skipped = set(ids), [list(pair) for pair in skipped]
         others = {name: self.fingerprints[row].path for name, row in self.row_of.items()}
@@ -171,31 +171,26 @@ class Store:
         return self.folder / f"vectors-{part}.f32", self.folder / f"rows-{part}.jsonl"
 
     def _read(self, new):
-        """Read manifest and rows; again, if another program replaced them meanwhile.
+        """Read the rows that count: whole lines, whose vectors were written before them.
 
         A part's files go only after the manifest has named another, and no name comes twice. So if
-        it names the same part before and after, they were there all the time.
+        it names the same part before and after, they were there all the time; else read again.
         """
         while True:
             found = read_manifest(self.folder)
-            self.manifest = found or new
-            self._read_part()
+            self.manifest, self.fingerprints = found or new, []
+            vectors, rows = self._files
+            with suppress(FileNotFoundError):
+                lines = rows.read_bytes().split(b"\n")[:-1]
+                self.fingerprints = [*_parsed(lines[: tree_size(vectors) // (4 * self.dim)])]
+                self.table = self._map()
             if read_manifest(self.folder).get("part") == found.get("part"):
                 return
 
-    def _read_part(self):
-        """Read the rows that count: whole lines, whose vectors were written before them."""
-        self.fingerprints, self.table = [], self._map(0)
-        vectors, rows = self._files
-        with suppress(FileNotFoundError):
-            lines = rows.read_bytes().split(b"\n")[:-1]
-            self.fingerprints = [*_parsed(lines[: tree_size(vectors) // (4 * self.dim)])]
-            self.table = self._map(len(self.fingerprints))
-
-    def _map(self, count):
-        """Return the first `count` vectors, (count, dim), as a memory map of the file."""
-        shape = (count, self.dim)
-        return np.memmap(self._files[0], "<f4", "c", shape=shape) if count else np.zeros(shape, "f")
+    def _map(self):
+        """Return the vectors of all rows, (n, dim), as a memory map of their file."""
+        shape = (len(self.fingerprints), self.dim)
+        return np.memmap(self._files[0], "<f4", "c", shape=shape) if shape[0] else self.table
 
     def _prepare(self):
         """Make a new store's files, or drop what a killed run left behind in an old one."""
@@ -220,7 +215,7 @@ def open_for_writing(folder: Path, provenance: Mapping[str, object]) -> Iterator
 
     with file_lock(Path(folder) / "lock", refuse):
         store = Store(folder, provenance)
-        if os.access(folder, os.W_OK):
+        if store.writable:
             store._prepare()
         yield store
 

@@ -130,11 +130,11 @@ class VGG16:
                 "VGG16(precision='int8', pictures=data.pictures), or call extract first."
             )
         pixels = np.stack([load_square(source, self.size) for source in sources])
-        found = []
+        maps = []
         for start in range(0, len(pixels), network.batch):
-            with self.turns.query():
-                found.append(network(pixels[start : start + network.batch]))
-        return np.concatenate(found)
+            with self.turns.turn(self.turns.queries):
+                maps.append(network(pixels[start : start + network.batch]))
+        return np.concatenate(maps)
 
     def pool(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (n, 512) float32 of unit norm from activations (n, h, w, 512)."""
@@ -225,7 +225,7 @@ class VGG16:
         if good:
             fingerprints, pixels = zip(*good, strict=True)
             pixels = np.stack(pixels)
-            with self.turns.batch():
+            with self.turns.turn(self.turns.batches):
                 maps = network(pixels)
             store.append(fingerprints, self.pool(maps))
 

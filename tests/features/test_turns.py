@@ -18,16 +18,16 @@ class Line:
 
     def ask(self, kind, name):
         """Let a thread wait for a turn; return once it is in line."""
-        line = {"query": self.turns._queries, "batch": self.turns._batches}[kind]
+        line = getattr(self.turns, kind)
         before = len(line)
         thread = threading.Thread(target=self.take, args=(kind, name))
         self.threads.append(thread)
         thread.start()
-        while len(line) == before:
+        while len(line) == before and thread.is_alive():
             thread.join(0.001)
 
     def take(self, kind, name):
-        with getattr(self.turns, kind)():
+        with self.turns.turn(getattr(self.turns, kind)):
             self.order.append(name)
 
     def end(self):
@@ -44,21 +44,21 @@ def line():
 
 
 def test_queries_go_before_batches_that_waited_longer(line):
-    with line.turns.batch():
-        line.ask("batch", "b1")
-        line.ask("batch", "b2")
-        line.ask("query", "q1")
-        line.ask("query", "q2")
+    with line.turns.turn(line.turns.batches):
+        line.ask("batches", "b1")
+        line.ask("batches", "b2")
+        line.ask("queries", "q1")
+        line.ask("queries", "q2")
     assert line.end() == ["q1", "q2", "b1", "b2"]
 
 
 def test_a_batch_has_its_turn_after_so_many_queries(line):
     queries = [f"q{number}" for number in range(2 * QUERIES_IN_A_ROW + 1)]
-    with line.turns.batch():
+    with line.turns.turn(line.turns.batches):
         for name in queries:
-            line.ask("query", name)
-        line.ask("batch", "b1")
-        line.ask("batch", "b2")
+            line.ask("queries", name)
+        line.ask("batches", "b1")
+        line.ask("batches", "b2")
     first, second = queries[:QUERIES_IN_A_ROW], queries[QUERIES_IN_A_ROW : 2 * QUERIES_IN_A_ROW]
     assert line.end() == [*first, "b1", *second, "b2", queries[-1]]
 
@@ -68,12 +68,12 @@ def test_only_one_at_a_time_has_a_turn():
 
     def work(kind):
         for _ in range(200):
-            with getattr(turns, kind)():
+            with turns.turn(getattr(turns, kind)):
                 inside.append(1)
                 most.append(len(inside))
                 inside.pop()
 
-    threads = [threading.Thread(target=work, args=(kind,)) for kind in ["query", "batch"] * 4]
+    threads = [threading.Thread(target=work, args=(kind,)) for kind in ["queries", "batches"] * 4]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -86,19 +86,19 @@ def test_who_is_interrupted_leaves_the_line(line, monkeypatch):
         def wait(self, timeout=None):
             raise KeyboardInterrupt
 
-    with line.turns.query():
+    with line.turns.turn(line.turns.queries):
         monkeypatch.setattr("helpers.features.turns.Event", Interrupted)
-        with pytest.raises(KeyboardInterrupt), line.turns.batch():
+        with pytest.raises(KeyboardInterrupt), line.turns.turn(line.turns.batches):
             raise AssertionError("it had a turn that was somebody else's")
         monkeypatch.undo()
-        line.ask("batch", "b")
+        line.ask("batches", "b")
     assert line.end() == ["b"]
 
 
 def test_a_failure_passes_the_turn_on(line):
     def fail():
-        with line.turns.query():
-            line.ask("batch", "b")
+        with line.turns.turn(line.turns.queries):
+            line.ask("batches", "b")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

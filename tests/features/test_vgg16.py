@@ -252,7 +252,7 @@ class Recording:
 def in_line(extractor):
     """Wait until a query waits for its turn."""
     end = time.monotonic() + 600
-    while not extractor.turns._queries:
+    while not extractor.turns.queries:
         assert time.monotonic() < end, "no query asks for a turn"
         time.sleep(0.001)
 
