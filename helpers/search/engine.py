@@ -6,7 +6,7 @@ Notebook 04 writes `embed` and `search` step by step; from there on everybody im
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,25 +20,18 @@ from helpers.settings import Settings
 AnyQuery = PictureSource | NDArray[np.float32]
 
 
-class Embedder(Protocol):
-    """What embeds one picture, in any thread: an extractor does, and so may something around it."""
-
-    def embed(self, source: PictureSource) -> NDArray[np.float32]:
-        """Return the embedding, (dim,) float32 of unit norm."""
-
-
 @dataclass(eq=False)
 class Engine:
     """An extractor, an index and the data set they describe, for any number of threads.
 
-    `embedder` embeds the queries: None means the extractor itself; the search page's gathers the
-    queries of many visitors. `pictures` leads from a hit's id back to its Picture.
+    `embedder` is anything with the extractor's `embed`, such as the search page's, which gathers
+    the queries of many visitors; None means the extractor. `pictures` leads from an id to a Picture.
     """
 
     extractor: VGG16
     index: Index
     dataset: Dataset
-    embedder: Embedder | None = None
+    embedder: Any = None
 
     def __post_init__(self):
         """List the pictures by id."""
@@ -87,7 +80,7 @@ def open_engine(
     pooling: str = "max",
     precision: str = "float32",
     settings: Settings | None = None,
-    embedder: Callable[[VGG16], Embedder] | None = None,
+    embedder: Callable[[VGG16], Any] | None = None,
 ) -> Engine:
     """Return an Engine over the data set that the settings name, extracted and indexed first.
 
