@@ -25,7 +25,7 @@ class Engine:
     """An extractor, an index and the data set they describe, for any number of threads.
 
     `embedder` is anything with the extractor's `embed`, such as the search page's, which gathers
-    the queries of many visitors; None means the extractor. `pictures` leads from an id to a Picture.
+    the queries of many visitors; None means the extractor. `pictures` leads from id to Picture.
     """
 
     extractor: VGG16

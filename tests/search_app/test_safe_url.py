@@ -135,7 +135,7 @@ def test_other_addresses_are_refused_before_anything_is_sent(url):
      "192.0.0.9", "192.88.99.1", "198.18.0.1", "240.0.0.1", "255.255.255.255", "168.63.129.16"],
 )  # fmt: skip
 def test_private_hosts_are_refused(host):
-    with pytest.raises(UrlError):
+    with pytest.raises(UrlError, match="isn't a public host"):
         fetch(f"http://{host}/", max_seconds=2)
 
 
