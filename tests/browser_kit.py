@@ -46,6 +46,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def own_address():
+    """Return an address of this computer that isn't loopback, where it has one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        with contextlib.suppress(OSError):
+            probe.connect(("192.0.2.1", 9))  # sends nothing: it only chooses where from
+        return probe.getsockname()[0]
+
+
 @contextlib.contextmanager
 def serving(command, port, path, log, environ=None, seconds=600):
     """Run a server's `command` in the project's root until `path` answers; yield its process.

@@ -1,9 +1,13 @@
 """The search page in a real Chromium: one service and many visitors; and JupyterLab's widget."""
 
+import gc
 import itertools
 import json
 import re
 import shutil
+import threading
+import time
+import weakref
 from collections import Counter
 from dataclasses import replace
 
@@ -11,11 +15,14 @@ import app_kit
 import browser_kit as kit
 import numpy as np
 import pytest
+import uvicorn
 from needs import TEST_DATA, require
 from PIL import Image
 from vgg_kit import real
 
 from helpers import dataset
+from search_app.page import Visitors
+from search_app.service import create_app
 
 pytestmark = pytest.mark.browser
 PICTURES = 48
@@ -619,10 +626,75 @@ def test_a_service_without_milvus_says_why_and_the_page_shows_it(room, chromium)
     environ = database(room, "no-milvus") | {"MILVUS_URI": f"http://127.0.0.1:{kit.free_port()}"}
     with kit.service(port, room[0] / "no-milvus.log", environ):
         page = kit.visit(chromium, f"http://127.0.0.1:{port}")
-        page.get_by_text("Milvus").wait_for()
+        page.get_by_text("No Milvus server answers at").wait_for()
         kit.shoot(page, "page-no-milvus")
         assert page.locator(".ris-strip").count() == 0
         page.close()
+
+
+def test_on_another_address_only_the_link_with_the_token_opens_the_page(room, chromium):
+    port, environ = kit.free_port(), database(room, "token")
+    options = ("--host=0.0.0.0", "--token=not-to-be-guessed")
+    with kit.service(port, room[0] / "token.log", environ, options):
+        address = f"http://{kit.own_address()}:{port}/"
+        page = kit.visit(chromium, address)
+        page.get_by_text("This address needs a token. Open the link").wait_for()
+        kit.shoot(page, "page-no-token")
+        page.goto(f"{address}?token=not-to-be-guessed")
+        page.wait_for_selector(".ris-strip img")
+        assert page.url == address  # a token in the address bar would end up in screenshots
+        page.reload()
+        page.wait_for_selector(".ris-strip img")
+        upload(page, room[1][11].path)
+        assert first_hit(page) == room[1][11].id
+        assert page.errors == []
+        page.close()
+
+
+@pytest.fixture
+def inside(room, shared_settings):
+    """The service in this process, so that what it keeps can be counted; yield (address, visitors).
+
+    What a visitor leaves is kept for a second instead of a minute.
+    """
+    here = replace(
+        shared_settings, dataset=room[2]["BOOTCAMP_DATASET"], milvus_uri=str(room[0] / "inside.db")
+    )
+    app = create_app(here)
+    visitors = app.state.service.visitors = Visitors(grace=1)
+    port = kit.free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield f"http://127.0.0.1:{port}", visitors
+    server.should_exit = True
+    thread.join()
+
+
+def test_a_closed_tab_leaves_nothing_behind(inside, chromium, room):
+    address, visitors = inside
+    stays = enter(chromium, address)
+    goes = [visitor_at_work(chromium, address, room) for _ in range(3)]
+    sessions = [weakref.ref(visitor.session) for visitor in visitors._known.values()]
+    assert len(sessions) == 4
+    for page in goes:
+        page.close()
+    wait_until(stays, lambda: len(visitors._known) == 1)
+    upload(stays, room[1][3].path)  # what threads last worked on isn't theirs any more
+    wait_until(stays, lambda: gc.collect() is not None and sum(map(is_alive, sessions)) == 1)
+    stays.close()
+
+
+def wait_until(page, condition):
+    """Let the browser go on until `condition()` holds in this process."""
+    end = time.monotonic() + kit.LIMIT_MS / 1000
+    while not condition():
+        assert time.monotonic() < end
+        page.wait_for_timeout(100)
+
+
+def is_alive(reference):
+    return reference() is not None
 
 
 @pytest.fixture(scope="module")
