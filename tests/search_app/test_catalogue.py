@@ -11,7 +11,7 @@ from PIL import ImageOps
 
 from helpers.dataset.pictures import open_picture
 from helpers.features.vgg16 import vectors_folder
-from helpers.index import collections
+from helpers.index import collections, drop_collection
 from helpers.search import Engine
 from helpers.settings import from_environment
 from search_app import catalogue as module
@@ -147,6 +147,31 @@ def test_the_next_start_offers_the_folders_that_are_still_there(engine, pets, tm
     after = Catalogue([engine], [tmp_path])
     after._offer_again()
     assert after.jobs == {}
+
+
+def test_a_folder_whose_collection_somebody_dropped_is_not_offered(engine, pets, tmp_path):
+    first = Catalogue([engine], [tmp_path])
+    name = loaded(first)[0]["collection"]
+    first.close()
+    drop_collection(name, first.settings)
+    second = Catalogue([engine], [tmp_path])
+    second._offer_again()
+    assert second.jobs == {}
+    view, _ = loaded(second)  # whoever wants it loads it again
+    assert rows(view) == ("done", 4, 0, 0)
+    second.drop(name)
+
+
+def test_a_folder_is_searched_through_the_same_network_and_embedder(engine, pets, tmp_path):
+    class Embedder:
+        embed = engine.extractor.embed
+
+    served = Engine(engine.extractor, engine.index, engine.dataset, Embedder())
+    catalogue = Catalogue([served], [tmp_path])
+    view, own = loaded(catalogue)
+    assert own.extractor is served.extractor
+    assert own.embedder is served.embedder
+    catalogue.drop(view["collection"])
 
 
 def test_what_links_lead_to_outside_is_neither_taken_nor_told(
