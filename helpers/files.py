@@ -83,7 +83,7 @@ def file_lock(path, on_wait=None):
 def try_lock(file):
     """Return True when this process now has the lock on the open `file`, False when another has.
 
-    True, too, where there are no locks, as on some network drives.
+    Also True where there are no locks, as on some network drives.
     """
     try:
         if os.name == "nt":

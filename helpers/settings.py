@@ -79,7 +79,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     BOOTCAMP_ROOTS, MILVUS_URI and MILVUS_TOKEN are explained in the README. BOOTCAMP_VOC_MIRRORS
     (addresses of the VOC archive, separated by spaces), BOOTCAMP_TIMEOUT (seconds a server may be
     silent) and BOOTCAMP_LEAST_RATE (bytes a second that it must send over a minute) are for
-    networks with a mirror or a proxy of their own, KERAS_HOME is Keras' own.
+    networks with a mirror or a proxy of their own; KERAS_HOME belongs to Keras.
 
     Relative paths start at the project's root, because a notebook's working directory is
     `notebooks/`. With a kit, nothing is fetched from the network. Raises SettingsError for a flag
@@ -115,9 +115,9 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
 
 def _path(name, text):
     """Return `text` as a path that starts at the project's root or, after ~, at home."""
-    whole = os.path.expanduser(text)  # it leaves ~ and a name that nobody has as they are
+    whole = os.path.expanduser(text)  # it leaves the ~name of an unknown user as it is
     if whole.startswith("~"):
-        raise SettingsError(f"{name} is {text!r}: nobody has that name. Set it to a whole path.")
+        raise SettingsError(f"{name} is {text!r}, but there is no such user. Set it to a path.")
     return ROOT / whole
 
 

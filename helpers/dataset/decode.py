@@ -38,16 +38,15 @@ BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;1
 
 _alone = threading.Lock()
 
-# Text in a PNG unpacks to 64 MB otherwise, four bytes a letter.
+# Otherwise the text in a PNG may unpack to 64 MB, at four bytes a character.
 PngImagePlugin.MAX_TEXT_MEMORY = 4_000_000
 
-
 MAX_LIST_BYTES = 600_000
-"""How long the list of a TIFF's strips may be, or any other: 75,000 strips or more."""
+"""What a list in a TIFF, such as that of its strips, may take: enough for 75,000 strips."""
 
 
 class UnusableError(ValueError):
-    """A file that is no picture, or too large a one; its text says why in plain words."""
+    """A file that isn't a picture, or is too large; its text says why in plain words."""
 
 
 def decode(
@@ -106,7 +105,7 @@ def _refuse_long_lists(file):
         file.seek(tags.next)
         tags.load(file)
         for tag, data in tags.tagdata.items():
-            numbers = tags.tagtype[tag] not in (1, 2, 7)  # but bytes or text
+            numbers = tags.tagtype[tag] not in (1, 2, 7)  # and not bytes or text
             if numbers and len(data) > MAX_LIST_BYTES:
                 raise UnusableError("it is cut into too many strips or tiles; save it again")
 

@@ -47,7 +47,7 @@ def remark_copies(pictures: list[Picture], ledger: Ledger) -> None:
     """Note in `ledger` each picture with the same bytes as an earlier one; both stay."""
     sizes, first = {}, {}
     for picture in pictures:
-        with suppress(OSError):  # it has gone meanwhile
+        with suppress(OSError):  # it's gone by now
             sizes[picture] = picture.path.stat().st_size
     often = Counter(sizes.values())
     for picture in (picture for picture, size in sizes.items() if often[size] > 1):

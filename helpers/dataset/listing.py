@@ -35,9 +35,9 @@ def list_pictures(
 ) -> tuple[list[Picture], Ledger]:
     """Return ([Picture], Ledger) of the pictures in or under `place`, ordered by id.
 
-    Where there is a PASCAL VOC in it, these are the pictures of that; `only` are the ids to keep
-    to. `size_of(path)` returns (width, height) or raises PictureError. `watch` is called for each
-    file found, as (0, files so far), and before each one is read.
+    If there is a PASCAL VOC in `place`, these are its pictures; `only`, if given, limits them to
+    those ids. `size_of(path)` returns (width, height) or raises PictureError. `watch` is called for
+    each file found, as (0, files so far), and before each one is read.
     """
     place, ledger, pictures, files = Path(place), Ledger(), {}, []
     only = only and set(only)
@@ -78,7 +78,7 @@ def remembered_sizes(memory: Path) -> Iterator[SizeOf]:
 
     def size_of(path):
         status = path.stat()
-        # A copy may keep the time of what it replaces; that of the change on this disk it can't.
+        # A copy may keep the old modification time, but not the time of its change on this disk.
         key = f"{path}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}"
         # A fault is not remembered: a permission may change without the file changing.
         current[key] = known.get(key) or decoded_size(path)
@@ -103,7 +103,7 @@ def unless_read_only() -> Iterator[None]:
 
 
 def _refuse(picture_id, path, relative, taken):
-    """Raise PictureError when its name, or what it is, rules `path` out."""
+    """Raise PictureError when `path` is ruled out by its name or by what it is."""
     if str(relative) != str(relative).encode("utf-8", "ignore").decode("utf-8"):
         raise PictureError("its name is not valid UTF-8; rename it")
     if not path.exists():

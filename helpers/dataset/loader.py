@@ -38,7 +38,7 @@ class Dataset:
     """The pictures of one run.
 
     `name` is short and fits a file name; `why` completes "Working on …": which pictures, and why
-    these; `folder` is the one that all of them are below.
+    these; `folder` is the one that holds them all, at any depth.
     """
 
     name: str

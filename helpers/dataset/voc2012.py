@@ -16,8 +16,8 @@ ALL = math.inf
 def obtain(count: float, because: str, settings: Settings, progress: bool = True) -> Selection:
     """Return the `Selection` of the first `count` pictures, or of `ALL`, fetched if need be.
 
-    A larger set that is already here, or the kit's archive, spares the network; files of a set that
-    were deleted come back. Raises DownloadError or ArchiveError.
+    A larger set that is already here, or the kit's archive, saves the download; files that were
+    deleted from a set are restored. Raises DownloadError or ArchiveError.
     """
     here, only = ids_here(settings), None
     larger = next((other for other, ids in here.items() if len(ids) >= count), count)
@@ -55,7 +55,7 @@ def ids_here(settings: Settings) -> dict[float, list[str]]:
 
 
 def kit_count(settings: Settings) -> float:
-    """Return how many pictures the kit's largest VOC archive is named for: N or `ALL`."""
+    """Return how many pictures the kit's largest VOC archive has by its name: N or `ALL`."""
     folder = settings.kit / "voc"
     counts = [_count(path.stem) for path in folder.glob("voc-*.tar")]
     counts += [ALL] if (folder / settings.voc_release.file).exists() else []

@@ -34,7 +34,7 @@ DAMAGE = (tarfile.TarError, ValueError, LookupError, ArithmeticError, RecursionE
 """What `tarfile` raises over damaged headers, by Python's version and the kind of damage."""
 
 ODD = r"[\\:\0-\x1f]" if os.name == "nt" else r"^[A-Za-z]:(/|$)|[\\\0-\x1f]"
-"""What no name of a file may contain."""
+"""What a file's name must not contain."""
 
 COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
 """How files of gzip, bzip2, xz, zstd and zip begin."""
@@ -118,8 +118,8 @@ def unpack(
 ) -> None:
     """Unpack the tar `archive`, or `only` these of its files, into `folder`.
 
-    It goes on where an earlier run stopped, and does nothing when all of exactly this archive is
-    there. A file that is there with the right size stays, because each gets its name only when
+    It carries on where an earlier run stopped, and does nothing when exactly this archive is
+    already unpacked. A file of the right size stays, because each gets its name only when it is
     whole; but a folder begun with another archive is emptied first. The marker is written last
     and names the files in the archive's order. Raises ArchiveError.
     """
@@ -139,7 +139,7 @@ def unpack(
             if only and member.path not in only:
                 continue
             target = folder / member.path
-            # Of two members with one name the later one counts, as for every tar program.
+            # Of two members with the same name the later one counts, as for every tar program.
             whole = os.path.isfile(target) and target.stat().st_size == member.size
             if member.path in files or not whole:
                 save(member, target)
@@ -197,8 +197,8 @@ def _path_of_file(header):
     """Return the relative path of a visible file, None for what isn't one; raise ArchiveError.
 
     Refused are links, devices, absolute paths, `..`, drive letters, backslashes and control
-    characters: what one system takes for a letter, another takes for a way out of the folder. A
-    colon elsewhere, as in 12:30.jpg, is a letter everywhere but on Windows.
+    characters: what is part of a name on one system leads out of the folder on another. A colon
+    elsewhere, as in 12:30.jpg, is part of a name everywhere but on Windows.
     """
     if header.isdir() or header.name.endswith("/"):
         return None

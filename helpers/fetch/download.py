@@ -33,7 +33,7 @@ class KitError(DownloadError):
 
 
 def fetch(part: "Part", progress: bool = True) -> Path:
-    """Return the path of the file that `part` is on its way to, downloaded as far as need be.
+    """Download what `part` still lacks; return the path of the whole file.
 
     A file that is there and right isn't downloaded again. After an interruption the next call
     continues; nothing is appended to another version of the file, and wrong bytes are thrown away.
@@ -66,8 +66,8 @@ def _finish(part, progress, url):
 def from_any(what: str, part: "Part", attempt: Callable[[str], Any]) -> Any:
     """Return `attempt(url)` of the first of the `part`'s addresses that succeeds.
 
-    It raises RemoteError if one doesn't. A transient fault is retried, after a pause that doubles,
-    until `ATTEMPTS` in a row have failed without a byte more than ever before. Raises
+    `attempt` raises RemoteError when an address fails. A transient fault is retried, after a pause
+    that doubles, until `ATTEMPTS` in a row have failed without bringing a single new byte. Raises
     DownloadError, with a table of (address, reason).
     """
     tried = {}
@@ -174,7 +174,7 @@ class Part:
         return self.size or self.note.get("total")
 
     def lock(self, progress: bool) -> AbstractContextManager:
-        """Return a context in which no other process fetches this file, after waiting for that."""
+        """Return a context that is entered once no other process is fetching this file."""
         text = f"Another program is fetching {self.path.name}; waiting for it to finish."
         lock = self.path.with_name(f".{self.path.name}.lock")
         return file_lock(lock, lambda: tqdm.write(text) if progress else None)
@@ -191,10 +191,10 @@ class Part:
         return True
 
     def receive(self, url: str) -> Iterator[bytes]:
-        """Yield what `url` sends, piece by piece, once what is new in it was added to the part.
+        """Yield what `url` sends, piece by piece, each once its new bytes are in the part.
 
-        A server without Range sends again what is here, which must be the same. Raises RemoteError,
-        also when `url` has another file than the one that was begun.
+        A server without Range sends what is here once more, and it must be the same. Raises
+        RemoteError, also when `url` has another file than the one that was begun.
         """
         if self.size and self.have >= self.size:
             return

@@ -70,7 +70,7 @@ def _find(count, read, found=lambda pictures: None):
             annotations[stem] = member.path
             lacking.discard(stem)
         if len(pictures) == count and not lacking:
-            while member.file.read(1 << 16):  # what is found is also here
+            while member.file.read(1 << 16):  # so that the last file is here in full
                 pass
             break
     if not pictures:
