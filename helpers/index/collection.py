@@ -109,7 +109,7 @@ class Collection(AbstractContextManager):
         names.warn_of_old(self.client, self.uri)
 
     def _unless_there(self, look, create):
-        """Call `create` unless `look` finds it there, also when somebody else is just faster."""
+        """Call `create` unless `look` finds it there, or somebody else gets there first."""
         if not self._call("look into", look):
             try:
                 create()
@@ -185,7 +185,7 @@ class Collection(AbstractContextManager):
         self._call("index", "create_index", index, sync=False)
 
     def _index(self, seen=False):
-        """Return Milvus' description of the index, or that which this process has `seen` last."""
+        """Return Milvus' description of the index; with `seen`, the last one will do."""
         # Workaround (milvus-lite 3.2.2): to describe an index takes 10 ms, nearly as long as to
         # search it, and only this process can change it. On a server others can, and it is asked
         # once a second. Upstream: none known. Test: none, it would need a clock.

@@ -77,4 +77,4 @@ def _has(label):
 
 
 def _literal(text):
-    return f'"{text.translate(_ESCAPES)}"'  # which no quote or backslash in it ends early
+    return f'"{text.translate(_ESCAPES)}"'  # no quote or backslash in it can end it early

@@ -49,7 +49,7 @@ class SyncResult:
 
 
 class Index(Collection):
-    """A data set's pictures by one extractor, in Milvus; created on opening if it isn't there.
+    """One data set's vectors by one extractor, in a Milvus collection; created if need be.
 
     `index_type` is one of `index_types.INDEX_TYPES`. None keeps the type that is there, and makes a
     new index EXACT: at tens of thousands of pictures exact search is fast enough, and filters cost

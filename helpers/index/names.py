@@ -1,7 +1,8 @@
-"""Whose rows a collection holds: one data set by one extractor, both said in its name.
+"""Whose rows a collection holds: those of one data set by one extractor, as its name says.
 
-So a `sync` can touch only what is its own, also where many share a server. The exact names are
-properties of the collection, because Milvus takes only letters, digits and underscores in its own.
+So `sync` only ever touches its own rows, even on a server that many people share. The exact names
+are properties of the collection, because Milvus allows only letters, digits and underscores in
+a collection's own name.
 """
 
 import os
@@ -22,14 +23,14 @@ from helpers.index.schema import FIELDS
 DATASET, EXTRACTOR = "bootcamp.dataset", "bootcamp.extractor"
 ROWS = "bootcamp.rows"  # how many rows the collection is known to have had
 OLD_FIELDS = FIELDS | {"path", "width", "height"}
-_told = set()  # where this process has told of old collections
+_told = set()  # addresses of Milvus whose old collections this process has warned of
 
 
 @dataclass(frozen=True)
 class CollectionInfo:
-    """A collection of ours: Milvus' name of it, whose rows it holds, how many were confirmed.
+    """A collection of ours: its name in Milvus, whose rows it holds, how many were confirmed.
 
-    One that an earlier version made `is_old`: it is named by its extractor alone, its
+    One that an earlier version made `is_old`: it is named after its extractor alone, and its
     `dataset_name` is empty.
     """
 
@@ -43,7 +44,7 @@ class CollectionInfo:
 def collection_name(dataset_name: str, extractor_name: str) -> str:
     """Return Milvus' name for a pair's collection; different pairs have different names.
 
-    It says both as far as Milvus can: where that loses something, a digest of the pair follows.
+    It says both as far as Milvus allows; where that loses something, a digest of the pair follows.
     """
     exact = f"{dataset_name}__{extractor_name}"
     # Capitals count as lost: Milvus Lite makes folders, and for some disks Pets is pets.
@@ -56,9 +57,9 @@ def collection_name(dataset_name: str, extractor_name: str) -> str:
 
 
 def own_name(name: str, settings: _settings.Settings | None = None) -> str:
-    """Return `name` made one's own, by a digest of computer, home and data folder.
+    """Return `name` with a suffix of your own, a digest of computer, home and data folder.
 
-    It is the same on every run, so that what it names can be replaced.
+    It is the same on every run, so that a second run replaces what the first one made.
     """
     here = settings or _settings.from_environment()
     return f"{name}_{_digest(socket.gethostname(), os.path.expanduser('~'), str(here.data))}"
@@ -79,7 +80,7 @@ def drop_collection(name: str, settings: _settings.Settings | None = None) -> No
     with _milvus(settings, "drop") as client:
         if name not in {info.name for info in _ours(client)}:
             raise MilvusError(
-                f"{name} is no collection of this course. "
+                f"{name} isn't a collection of this course. "
                 "helpers.index.collections() lists those that are."
             )
         connection.call(client.drop_collection, name)
@@ -112,7 +113,7 @@ def _ours(client):
 
 
 def warn_of_old(client: Any, uri: str) -> None:
-    """Warn once of each Milvus that still holds collections of an earlier version."""
+    """Warn, once for each Milvus, of collections that an earlier version made there."""
     old = [] if uri in _told else [info.name for info in _ours(client) if info.is_old]
     _told.add(uri)
     if old:

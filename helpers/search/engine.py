@@ -25,7 +25,7 @@ class Engine:
     """An extractor, an index and the data set they describe, for any number of threads.
 
     `embedder` is anything with the extractor's `embed`, such as the search page's, which gathers
-    the queries of many visitors; None means the extractor. `pictures` leads from id to Picture.
+    the queries of many visitors; None means the extractor. `pictures` maps ids to Pictures.
     """
 
     extractor: VGG16

@@ -131,7 +131,7 @@ def ours_are_listed_and_can_be_dropped(settings):
         COLLECTION: names.CollectionInfo(COLLECTION, *PAIR, 5, False),
     }
     for name in ("somebody_elses", "nobodys"):
-        with pytest.raises(MilvusError, match=f"^{name} is no collection of this course"):
+        with pytest.raises(MilvusError, match=f"^{name} isn't a collection of this course"):
             drop_collection(name, settings)
     for name in found:
         drop_collection(name, settings)
