@@ -1,7 +1,7 @@
 """The search page: the finished engine for everybody else, and a widget for notebook 04.
 
 In go an `Engine` and what a visitor does; out come messages that the front end in `browser/`
-draws. `session` is one visitor, `widget` connects it to a browser.
+draws. `session` is one visitor; `widget` shows it in a notebook, `service` to everybody else.
 """
 
 from helpers.lazy import lazy_exports

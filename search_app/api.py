@@ -1,4 +1,4 @@
-"""The REST interface: what the page can do, for programs. docs/rest.md shows it with examples."""
+"""The REST interface: search, browse and load folders from a program; examples in docs/rest.md."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ MAX_SEARCHES, MAX_FETCHES = 32, 8  # at once
 EDITING = asyncio.Lock()  # one deletion of pictures at a time
 
 router = APIRouter(prefix="/api", responses=documented(400, 401, 404, 422, 503), tags=["search"])
-fetches = Slots(MAX_FETCHES, "pictures being fetched")
+fetches = Slots(MAX_FETCHES, "downloads")
 
 
 # What a request is about
@@ -66,7 +66,7 @@ Identified = Annotated[Picture, Depends(identified)]
 
 
 async def place(request: Request) -> AsyncIterator[None]:
-    """Hold one of the places for searches while the request is served."""
+    """Hold one of the places for searches until the request has been answered."""
     with request.app.state.service.searches.one():
         yield
 
@@ -92,7 +92,7 @@ def show_collection(engine: Named, catalogue: Served) -> models.Collection:
 
 @router.delete("/collections/{name}", status_code=204, responses=documented(409))
 def drop_collection(engine: Named, confirm: str, catalogue: Served) -> None:
-    """Take out a folder that was loaded; `confirm` repeats its name. Its pictures stay on disk."""
+    """Remove a folder that was loaded; `confirm` repeats its name. Its pictures stay on disk."""
     if confirm != engine.index.name:
         raise HTTPException(422, "To drop a collection, repeat its exact name in `confirm`.")
     catalogue.drop(engine.index.name)
@@ -140,7 +140,9 @@ def _search(source, wanted, engine, catalogue):
     """Return the hits for `source`, an id, which doesn't find itself, or an image."""
     unknown = sorted(set(wanted.labels) - set(engine.classes))
     if unknown:
-        raise HTTPException(422, f"There is no class “{unknown[0][:80]}” in this collection.")
+        raise HTTPException(
+            422, f"There is no class “{unknown[0][:80]}” here. GET the collection to list them."
+        )
     started = time.perf_counter()
     if not isinstance(source, str):
         region = query.checked_region(wanted.region)
@@ -200,7 +202,7 @@ jpeg = {"response_class": Response, "responses": {200: {"content": {"image/jpeg"
 
 @router.get("/collections/{name}/picture/file", **jpeg)
 def picture_file(picture: Identified, request: Request) -> Response:
-    """Return the picture in its full size, always as a new JPEG, so that nothing else is in it."""
+    """Return the picture in its full size, always as a new JPEG: pixels, and nothing else."""
     draw = thumbs.read_picture
     return _image(picture, request, lambda: thumbs.jpeg(draw(picture.path), 10**5, 90))
 
@@ -212,7 +214,7 @@ def picture_thumbnail(picture: Identified, request: Request) -> Response:
 
 
 def _image(picture, request, draw):
-    """Return what `draw()` makes of a picture's file, unless it's as the client has it."""
+    """Return what `draw()` makes of a picture's file, unless the client has it already."""
     try:
         status = picture.path.stat()
     except OSError:
@@ -264,13 +266,13 @@ def job(job_id: str, catalogue: Served) -> Job:
 
 @router.get("/jobs/{job_id}", tags=["folders"])
 def show_job(found: Annotated[Job, Depends(job)]) -> models.JobView:
-    """Show how far a job is."""
+    """Show how far along a job is."""
     return _view(found)
 
 
 @router.delete("/jobs/{job_id}", status_code=202, tags=["folders"])
 def cancel_job(found: Annotated[Job, Depends(job)]) -> models.JobView:
-    """Stop a job at its next batch; what is embedded by then is kept."""
+    """Stop a job at its next batch; what has been embedded by then is kept."""
     found.cancel()
     return _view(found)
 

@@ -83,9 +83,9 @@ class Batcher:
 
 
 class Slots:
-    """A number of places for work that goes on at the same time; who finds none isn't kept waiting.
+    """A number of places for work at the same time; whoever finds none is told at once.
 
-    A queue that grows helps nobody: its last visitor waits longest and the memory is gone.
+    A growing queue helps nobody: the last in it waits longest, and the memory runs out.
     """
 
     def __init__(self, count: int, what: str):

@@ -32,7 +32,7 @@ MAX_JOBS = 50  # that are remembered, and that may wait
 
 
 class CatalogueError(PlainError, ValueError):
-    """A data set that isn't there, or that can't be taken out; the text says what to do."""
+    """A data set that isn't there, or can't be loaded or removed; the text says what to do."""
 
 
 class Catalogue:
@@ -97,7 +97,7 @@ class Catalogue:
     def may_show(self, picture: Picture, engine: Engine) -> bool:
         """Return whether the file of `picture`, wherever it leads now, may be shown to visitors.
 
-        It must be below the allowed roots, or lie where a data set given at the start had it.
+        It must be below the allowed roots, or where a data set given at the start had it.
         """
         given = engine.index.name in self._given
         places = (*self.roots, *self._places) if given else self.roots
@@ -119,7 +119,7 @@ class Catalogue:
         return unsubscribe
 
     def changed(self) -> None:
-        """Count all rows again and tell whoever subscribed; call it after writing to an index."""
+        """Count all rows again and tell all subscribers; call it after writing to an index."""
         self._count()
         for listener in list(self._listeners):
             listener()
@@ -134,7 +134,7 @@ class Catalogue:
         self.changed()
 
     def drop(self, name: str) -> None:
-        """Take out a data set: its collection, vectors and thumbnails, but none of its pictures.
+        """Remove a data set: its collection, vectors and thumbnails, but none of its pictures.
 
         Raises CatalogueError for one that isn't there, was given at the start, or is loading.
         """
@@ -154,14 +154,14 @@ class Catalogue:
         """Return the Engine of a data set that may be dropped."""
         if name in self._given:
             raise CatalogueError(
-                "This data set belongs to the page itself and can't be taken out. "
-                "Only folders that were loaded can."
+                "This data set belongs to the page itself and can't be removed. "
+                "Choose a folder that was loaded."
             )
         if name not in self._engines:
             raise CatalogueError("This data set isn't here any more. Choose another one.")
         job = self._loading.get(self._folders.get(name))
         if job and job.running:
-            raise CatalogueError("This folder is being loaded. Stop that, then take it out.")
+            raise CatalogueError("This folder is being loaded. Stop that, then remove it.")
         return self._engines[name]
 
     # Folders
@@ -254,7 +254,7 @@ class Catalogue:
     def _trust_given(self):
         """Note where the files of the given data sets are: a link that is there now may lead out.
 
-        Whoever starts the page chose them; what is swapped for a link later isn't theirs.
+        Whoever started the page chose them, but not what is swapped for a link later.
         """
         engines = self._engines.values()
         self._places = safe_paths.resolved(engine.dataset.folder for engine in engines)

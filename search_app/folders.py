@@ -1,4 +1,4 @@
-"""The page's tab of folders, as one visitor sees it: completing, loading, stopping, taking out."""
+"""The page's tab of folders, as one visitor sees it: complete, load, stop, remove."""
 
 from search_app.query import MessageError
 from search_app.safe_paths import complete
@@ -30,7 +30,7 @@ class Folders:
             self._job.cancel()
 
     def unload(self, name: str | None = None) -> None:
-        """Take out the folder whose collection has this name, or all that this visitor loaded."""
+        """Remove the folder whose collection has this name, or all that this visitor loaded."""
         if name is not None and not isinstance(name, str):
             raise MessageError("The page named no folder. Reload the page, then try again.")
         self.worker.submit(lambda: self._unload(name), f"unload {name}")
@@ -43,7 +43,7 @@ class Folders:
         self.session.publish("folder", self._state | {"folders": rows})
 
     def close(self) -> None:
-        """Watch no longer; a folder that is loading goes on, for whoever comes back."""
+        """Stop watching; a folder that is being loaded carries on without this visitor."""
         self._unsubscribe()
         self.worker.close()
 
@@ -57,7 +57,7 @@ class Folders:
         self._unsubscribe = self._job.subscribe(self._watch)
 
     def _watch(self, view):
-        """Show a job's view, in which the page calls all that is under way "loading"."""
+        """Show a job's view; to the page, every step under way is "loading"."""
         ended = view["state"] in ("done", "stopped", "error")
         if ended and view["collection"]:
             self.mine.add(view["collection"])
@@ -66,7 +66,7 @@ class Folders:
         self.publish()
 
     def _unload(self, name):
-        """Take out what is named; what somebody else has taken out meanwhile is no error."""
+        """Remove the folder named, or all of the visitor's that somebody else hasn't removed."""
         names = [one for one in sorted(self.mine) if one in self.catalogue.engines]
         for each in names if name is None else [name]:
             self.catalogue.drop(each)
@@ -75,7 +75,7 @@ class Folders:
         self.publish()
 
     def _failed(self, error, _topic):
-        """Show what went wrong; the folders that are in stay."""
+        """Show what went wrong; the loaded folders stay."""
         sentence = self.session.explain(error)
         self._state = {"state": "error", "error": sentence, "skipped": [], "skipped_count": 0}
         self.publish()

@@ -1,7 +1,7 @@
 """One message of the page's socket is one binary frame, as in browser/page/frames.js.
 
 Four bytes hold the length of the header (big-endian), the header is JSON, and the buffers follow,
-whose lengths the header's `buffers` says.
+whose lengths the header's `buffers` gives.
 """
 
 import json

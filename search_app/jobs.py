@@ -66,7 +66,7 @@ class Job:
 
         return unsubscribe
 
-    # For whoever does the work
+    # For the code that does the work
 
     def step(self, state: str, **facts: Any) -> None:
         """Begin the next step, or end; `facts` are put into the view."""
@@ -81,7 +81,7 @@ class Job:
                 self._ended.set()
 
     def watch(self, done: int, total: int) -> None:
-        """Note that `done` of `total` pictures are done; raises Cancelled once that was asked."""
+        """Note that `done` of `total` pictures are done; raises Cancelled after `cancel`."""
         if self._cancelled.is_set():
             raise Cancelled
         with self._lock:

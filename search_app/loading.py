@@ -43,7 +43,7 @@ def load(job: Job, folder: Path, catalogue: "Catalogue") -> None:
 def _load(job, folder, catalogue):
     """List, embed and write, so that the collection holds exactly what the folder does."""
     job.step("reading")
-    job.watch(0, 0)  # whoever stopped a job that waited doesn't want it
+    job.watch(0, 0)  # it may have been cancelled while it waited
     settings = replace(catalogue.settings, dataset=str(folder))
     data, ledger = inside(_listed(settings, folder, job), catalogue.roots)
     job.step("embedding", **_skipped(ledger))
@@ -71,7 +71,7 @@ def _listed(settings, folder, job):
 def inside(data: dataset.Dataset, roots: Sequence[Path]) -> tuple[dataset.Dataset, Ledger]:
     """Return `data` without the pictures that are really outside `roots`, and the whole ledger.
 
-    What else was found out about a file outside isn't told.
+    Nothing else that was found out about a file outside is revealed.
     """
     ledger, outside = Ledger(), []
     for entry in data.ledger.entries:

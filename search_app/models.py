@@ -10,7 +10,7 @@ from search_app.query import MAX_K, MAX_LABELS
 MAX_IDS = 1000  # deleted in one call
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-"""A picture's id, as listings and hits give it; it may hold slashes, quotes and any other sign."""
+"""A picture's id, as listings and hits give it; slashes, quotes and anything else may be in it."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Region = Annotated[list[Fraction], Field(min_length=4, max_length=4)]

@@ -87,7 +87,7 @@ class Visitor:
             self._loop.call_soon_threadsafe(self._news.set)
 
     def everything(self) -> dict[str, object]:
-        """Return all parts as they stand; from then on only what changes is news."""
+        """Return all parts as they are now; after that, only changes are news."""
         with self._lock:
             self._unsent = {}
             return dict(self._parts)
@@ -105,11 +105,11 @@ class Visitors:
     """Everybody who has the page open, by session ID, and for a minute those who have just left."""
 
     def __init__(self, most: int = MAX_VISITORS, grace: float = GRACE_SECONDS):
-        """Have at most `most` at once; keep each `grace` seconds after its socket closed."""
+        """Admit at most `most` at once; keep each `grace` seconds after its socket has closed."""
         self.most, self.grace, self._known = most, grace, {}
 
     async def enter(self, name: str, socket: WebSocket, catalogue: Catalogue) -> Visitor | None:
-        """Return the visitor called `name`, who from now on talks over `socket`; None: no room."""
+        """Return the visitor called `name`, from now on over `socket`; None if there's no room."""
         visitor = self._known.get(name)
         if visitor is None:
             if not self._make_room():
@@ -180,7 +180,7 @@ class Talk:
         self.socket, self.visitor, self.heard = socket, visitor, 0
 
     async def run(self) -> None:
-        """Send all parts, then what changes, and obey messages until the socket closes."""
+        """Send all parts, then changes, and act on messages, until the socket closes."""
         tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._receive())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -206,7 +206,7 @@ class Talk:
         await self.socket.send_bytes(await asyncio.to_thread(frames.encode, message))
 
     async def _receive(self):
-        """Obey one message after the other; malformed ones become sentences."""
+        """Act on one message after the other; a malformed one becomes a sentence."""
         with suppress(WebSocketDisconnect, KeyError):  # it left, or it sent text
             while True:
                 frame = await self.socket.receive_bytes()

@@ -109,7 +109,7 @@ def checked(options: Options, engines: Collection[str], classes: Collection[str]
 
 
 def checked_region(region: Sequence[float] | None) -> Region | None:
-    """Return `region` forced into the picture, or None for one that means nothing."""
+    """Return `region` forced into the picture, or None for what isn't a region."""
     if region is None or not isinstance(region, list | tuple) or len(region) != 4:
         return None
     left, top, right, bottom = (number(value, 0, 1) for value in region)

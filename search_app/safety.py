@@ -52,7 +52,7 @@ def is_loopback(host: str) -> bool:
 
 
 def new_token() -> str:
-    """Return a token that nobody guesses."""
+    """Return a token that nobody can guess."""
     return secrets.token_urlsafe(24)
 
 
@@ -77,7 +77,7 @@ class Guard:
         self.cookie = f"search_{hashlib.sha256(token.encode()).hexdigest()[:8]}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or socket, as ASGI has it."""
+        """Serve one request or socket; this is what ASGI calls."""
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
@@ -97,7 +97,7 @@ class Guard:
                 return await self.app(scope, receive, send)
         except Busy as error:
             return await answer(503, str(error), error.retry_after)(scope, receive, send)
-        except Exception as error:  # nobody foresaw it: the log has all of it, the answer nothing
+        except Exception as error:  # unforeseen: the log gets all of it, the answer nothing
             if answered:
                 raise
             return await answer(500, explain(error))(scope, receive, send)
@@ -132,7 +132,7 @@ class Guard:
         return secrets.compare_digest(given.encode(), self.token.encode())
 
     def _with_cookie(self, scope):
-        """Return a redirect that turns the token of a link into a cookie, so that it isn't seen."""
+        """Return a redirect that moves the token from the address bar into a cookie."""
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = dict(query).get("token")
         wanted = self.token and scope["path"] == "/" and scope["method"] in SAFE
@@ -147,7 +147,7 @@ class Guard:
 def _closing(code):
     """Return an application that accepts a socket and closes it with `code`.
 
-    Before that a browser would tell the page no code.
+    If it were refused earlier, the browser wouldn't tell the page the code.
     """
 
     async def app(_scope, receive, send):
@@ -190,7 +190,7 @@ def _limited(receive, limit, seconds):
 
     async def wrapped() -> Message:
         nonlocal left, whole
-        if whole:  # what may come now is that the visitor leaves
+        if whole:  # all that can still come is that the visitor leaves
             return await receive()
         try:
             async with asyncio.timeout_at(end):

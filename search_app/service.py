@@ -38,7 +38,7 @@ class Stopped(Exception):
 
 
 class Service:
-    """What the process serves, and how far it is with opening that."""
+    """What the process serves, and how far along it is with opening that."""
 
     def __init__(self, settings: Settings, when_ready: Callable[[], object], searches: int):
         """Prepare to serve what `settings` name; `when_ready()` is called once it is open.
@@ -58,7 +58,7 @@ class Service:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop whatever is going on, and leave Milvus to others."""
+        """Stop whatever is going on, and release Milvus."""
         self._stop.set()
         self._thread.join()
         if self.catalogue:
@@ -68,7 +68,7 @@ class Service:
             engine.index.close()
 
     def state(self) -> dict:
-        """Return how far opening is: {detail, step, done, total}."""
+        """Return how far along opening is: {detail, step, done, total}."""
         counted = f" ({self.done:,} of {self.total:,})" if self.total else ""
         detail = self.problem or f"{self.step}{counted}."
         return {"detail": detail, "step": self.step, "done": self.done, "total": self.total}
@@ -98,7 +98,7 @@ class Service:
         """Return the Engine, after everything that this takes."""
         settings = self.settings
         self._begin("Opening Milvus")
-        collections(settings)  # where another program has it, that shows before the long steps
+        collections(settings)  # if another program holds it, that shows before the long steps
         self._begin("Loading the pictures")
         data = dataset.load(settings, watch=self._watch)
         self._begin("Loading VGG16")
@@ -135,7 +135,7 @@ async def alive() -> dict[str, str]:
 
 @router.get("/readyz", responses=problems.documented(503))
 async def ready(request: Request) -> Response:
-    """Say that everything is open, or else how far that is, or why it can't be opened."""
+    """Say that everything is open, or else how far along that is, or why it can't be."""
     service = request.app.state.service
     if service.catalogue:
         return problems.JSONResponse({"status": "ready"})

@@ -6,7 +6,7 @@ which the service and the widget connect to a browser and a test to a dictionary
 - `facts`: `count` and `classes` of the data set that is searched, `engines`, which are all data
   sets as in `Catalogue.data_sets` ([{name, title, count, default, folder}]), and `max_mb`
 - `options`: `k`, `labels`, `mode`, `min_score` and `engine` (the name of one of `engines`), as they
-  are now: a page that reloads finds its controls again
+  are now: a page that reloads finds its controls as they were
 - `query`, `results`, `status`, `samples`: the query picture, its hits, what is going on, and
   pictures to click on
 - `large`, `why`, `groups`: the closer looks (`details.py`)
@@ -240,7 +240,7 @@ class Session:
         """Return the Query that a path stands for."""
         path = safe_paths.resolve_inside(text, self.catalogue.roots)
         if not path.is_file():
-            raise PathError(f"“{text}” is a folder. Enter one picture, or load it as your folder.")
+            raise PathError(f"“{text}” is a folder. Enter one picture, or use “Your folder”.")
         return Query(path.name, thumbs.read_picture(path))
 
     def _indexed(self, picture_id):

@@ -64,7 +64,7 @@ class SearchApp(anywidget.AnyWidget):
         super().close()
 
     def _receive(self, _widget, message, buffers):
-        """Acknowledge a message from the page and obey it; a malformed one becomes a sentence."""
+        """Acknowledge a message from the page and act on it; a malformed one becomes a sentence."""
         try:
             self.send({"heard": message.get("number")})  # silence means that this kernel is gone
             dispatch(self.session, message, buffers)

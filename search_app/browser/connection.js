@@ -28,7 +28,7 @@ function connect(model) {
     show("The program behind this page isn't answering. Reload the page; in a notebook, wait for running cells to finish, or run this cell again.");
   };
   const wait = (size = 0) => {
-    if (offline) return; // that is said already
+    if (offline) return; // the notice says so already
     timer ||= setTimeout(silent, TIMEOUT_MS + size / BYTES_PER_MS); // asking again doesn't buy time
   };
   const send = (message, buffers = []) => {

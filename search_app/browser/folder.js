@@ -4,7 +4,7 @@ const STEPS = { waiting: "Waiting for its turn", reading: "Reading", embedding: 
 
 /** Return the tab for folders of pictures. */
 function folderTab(app) {
-  const note = h("p", { class: "ris-hint ris-measure" }, "Load a folder, and it becomes a data set of its own that you, and everybody who uses this page, can search in. Nothing is copied. Loading it again takes over what has changed in it.");
+  const note = h("p", { class: "ris-hint ris-measure" }, "Load a folder, and it becomes a data set of its own that you, and everybody who uses this page, can search in. Nothing is copied. Load it again to pick up what has changed in it.");
   const progress = h("div", { class: "ris-progress" });
   const folders = h("div", { class: "ris-folders" });
   const ledger = h("div", { class: "ris-ledger" });
@@ -62,19 +62,19 @@ function timeText(seconds) {
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-/** Return what loading changed in the index, as words. */
+/** Return what loading changed, as words. */
 function changes(state) {
   const removed = state.deleted ? `, ${count(state.deleted)} removed` : "";
   const kept = state.unchanged ? `, ${count(state.unchanged)} unchanged` : "";
   return state.added || removed ? `${plural(state.added || 0, "picture")} added${removed}${kept}` : "nothing new to add";
 }
 
-/** Return the folders in the index, each with its count, a way to search in it and one to remove it. */
+/** Return the loaded folders, each with its count, a way to search in it and one to remove it. */
 function folderList(app, folders) {
   if (!folders.length) return [];
   const mine = folders.filter((folder) => folder[3]);
   const all = mine.length < 2 ? "" : asking(app, "Remove all my folders", "Remove all the folders that you loaded from the index? The files stay untouched.", {});
-  return [h("h3", {}, "Folders in the index"), h("ul", {}, folders.map((folder) => folderRow(app, folder))), all];
+  return [h("h3", {}, "Loaded folders"), h("ul", {}, folders.map((folder) => folderRow(app, folder))), all];
 }
 
 /** Return one folder's row. */

@@ -55,7 +55,7 @@ function timesText(ms, drawn) {
 function emptyText(results) {
   if (!results.ms)
     return [h("p", { class: "ris-blank-title" }, "Search with a picture"),
-      h("p", {}, "Choose one, and the most similar pictures in the index appear here, best first.")];
+      h("p", {}, "Choose one, and the most similar pictures appear here, best first.")];
   return [h("p", { class: "ris-blank-title" }, "No picture matches these settings"),
     h("p", {}, "Lower the minimum score, or change the classes.")];
 }

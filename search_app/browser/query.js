@@ -95,7 +95,7 @@ function suggestions(app) {
       onclick: () => app.send({ do: "pick", id: sample.id }),
     }, h("img", { src: pictureUrl(sample.thumb), alt: `Search with ${sample.id}: ${labelText(sample.labels)}` }))));
   });
-  const head = h("div", { class: "ris-split" }, h("span", { class: "ris-label" }, "Or pick one from the index"),
+  const head = h("div", { class: "ris-split" }, h("span", { class: "ris-label" }, "Or pick one of these"),
     button("Show others", () => app.send({ do: "suggest" }), "ris-link"));
   return h("div", { class: "ris-field" }, head, strip);
 }

@@ -14,7 +14,7 @@ export class Model {
   lasting = {}; // what a service that has lost this session needs: settings, query, region
   restoring = false; // what was lost; meanwhile the old query and results stay in sight
 
-  get = (name) => (this.parts[name] ??= {}); // always the same one, to be compared
+  get = (name) => (this.parts[name] ??= {}); // always the same object, so that it can be compared
   on = (event, action) => (this.listeners[event] ||= new Set()).add(action);
   off = (event, action) => this.listeners[event]?.delete(action);
   emit = (event, value) => this.listeners[event]?.forEach((action) => action(value));
@@ -60,7 +60,7 @@ export class Model {
     this.lasting = { settings, query: query.picture ? this.asked : null, region: query.region };
   }
 
-  /** Take the parts that a new connection begins with, and go on where the last one broke off. */
+  /** Take the parts that a new connection begins with, and carry on where the last one broke off. */
   resume({ parts }) {
     const { settings, query } = this.lasting;
     this.restoring = Boolean(query) && !parts.query?.picture; // else the service knows this session

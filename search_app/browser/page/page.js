@@ -12,8 +12,8 @@ const PATIENCE_MS = 5000; // for an answer
 const TAKEN_OVER = 4001; // close code: a newer tab has this session, because this one was duplicated
 const FORBIDDEN = 4003; // close code: the token is wrong or missing
 const FULL = 1013; // close code: no room for another visitor
-const GONE = "The search service isn't answering. This page goes on by itself as soon as it's back.";
-const NO_ROOM = "There are more visitors than the search service can take. This page tries again by itself.";
+const GONE = "The search service isn't answering. This page carries on by itself as soon as it's back.";
+const NO_ROOM = "The search service has as many visitors as it can take. This page keeps trying by itself.";
 const NO_TOKEN = "This address needs a token. Open the link that the service printed when it started.";
 
 const waiting = document.getElementById("waiting");
@@ -27,7 +27,7 @@ function sessionId(renew = false) {
     if (renew || !sessionStorage.session) sessionStorage.session = fresh;
     return sessionStorage.session;
   } catch {
-    return fresh; // a browser that stores nothing: a reload starts anew
+    return fresh; // a browser that stores nothing: a reload starts from scratch
   }
 }
 
@@ -60,7 +60,7 @@ function show() {
   app.render({ model, el });
 }
 
-/** Talk to the service until the connection ends; return {code, heard}: why, and if it ever spoke. */
+/** Talk to the service until the connection ends; return {code, heard}: why, and whether the service ever spoke. */
 function converse() {
   const address = new URL(`ws?session=${sessionId()}`, location.href.replace(/^http/, "ws"));
   const socket = new WebSocket(address);
