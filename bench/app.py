@@ -239,7 +239,7 @@ def open_page(context, address):
     started = time.monotonic()
     page = kit.visit(context, address)
     page.wait_for_function(
-        "[...document.querySelectorAll('.ris-strip img')].some(image => image.complete)", polling=20
+        "() => [...document.querySelectorAll('.ris-strip img')].some(e => e.complete)", polling=20
     )
     paint = time.monotonic() - started
     page.evaluate(CLOCK)
