@@ -176,7 +176,7 @@ def list_pictures(
 
 @router.delete("/collections/{name}/pictures")
 async def delete_pictures(wanted: models.Ids, engine: Named, catalogue: Served) -> models.Deleted:
-    """Delete pictures from the index; their files stay, and loading the folder again adds them."""
+    """Delete pictures from the index; their files stay, and the next load or start adds them."""
     async with EDITING:
         return {"deleted": await asyncio.to_thread(_delete, set(wanted.ids), engine, catalogue)}
 
