@@ -181,7 +181,7 @@ class Store:
             self.manifest, self.fingerprints = found or new, []
             vectors, rows = self._files
             with suppress(FileNotFoundError):
-                lines = rows.read_bytes().split(b"\n")[:-1]
+                lines = rows.read_bytes().splitlines()
                 self.fingerprints = [*_parsed(lines[: tree_size(vectors) // (4 * self.dim)])]
                 self.table = self._map()
             if read_manifest(self.folder).get("part") == found.get("part"):

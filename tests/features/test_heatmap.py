@@ -20,6 +20,8 @@ def test_the_maximum_belongs_to_its_winner():
     maps = np.zeros((4, 4, 1), np.float32)
     maps[1, 2], maps[3, 3] = 5, 4
     assert heatmap.contributions(maps, "max")[1, 2, 0] == 1
+    average = heatmap.contributions(maps, "avg")[..., 0]  # of what block5_pool leaves
+    assert np.allclose(average, [[0, 5 / 9], [0, 4 / 9]])
     assert heatmap.contributions(maps, "gem")[1, 2, 0] == pytest.approx(125 / (125 + 64))
 
 

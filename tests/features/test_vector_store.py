@@ -135,6 +135,16 @@ def test_a_changed_file_is_not_done_but_a_touched_one_is(tmp_path, three, monkey
         assert holds(store, ["b", "c"])
 
 
+def test_new_times_alone_are_remembered(tmp_path, three, monkeypatch):
+    monkeypatch.setattr(vector_store, "FRESH_NS", 0)
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        add(store, *three)
+        os.utime(three[1].path, ns=(1, 1))
+        assert all(store.done(p) for p in three)
+        store.compact(["a", "b", "c"])
+    assert Store(tmp_path / "s", PROVENANCE).fingerprints[1].mtime_ns == 1
+
+
 def test_a_missing_file_is_not_done(tmp_path, three):
     with open_for_writing(tmp_path / "s", PROVENANCE) as store:
         add(store, *three)
