@@ -105,7 +105,7 @@ function dataSetChoice(app) {
   const total = h("span", { class: "ris-total" });
   let listed = "";
   app.on("facts", ({ count: pictures, engines }) => {
-    total.textContent = `${plural(pictures, "picture")} in the index`;
+    total.textContent = `${plural(pictures, "picture")} in this data set`;
     choice.hidden = engines.length < 2;
     if (listed === (listed = JSON.stringify(engines))) return; // else it would close while open
     select.replaceChildren(...engines.map((one) => h("option", { value: one.name }, `${one.title} (${count(one.count)})`)));

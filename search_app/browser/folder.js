@@ -39,7 +39,7 @@ function folderForm(app) {
 function progressView(app, state) {
   if (state.state === "error") return [h("p", { class: "ris-error", role: "alert" }, state.error)];
   if (state.state === "loading") return loadingView(app, state);
-  const text = { done: `Done: ${changes(state)}.`, stopped: `Stopped: ${changes(state)}.`, removed: "Removed from the index." }[state.state];
+  const text = { done: `Done: ${changes(state)}.`, stopped: `Stopped: ${changes(state)}.`, removed: "Removed; the files stay untouched." }[state.state];
   if (!text) return [];
   const search = state.collection ? button("Search in it", () => app.searchIn(state.collection), "ris-small") : null;
   return [h("div", { class: "ris-actions" }, h("p", { class: "ris-good", role: "status" }, text), search)];
@@ -73,15 +73,15 @@ function changes(state) {
 function folderList(app, folders) {
   if (!folders.length) return [];
   const mine = folders.filter((folder) => folder[3]);
-  const all = mine.length < 2 ? "" : asking(app, "Remove all my folders", "Remove all the folders that you loaded from the index? The files stay untouched.", {});
+  const all = mine.length < 2 ? "" : asking(app, "Remove all my folders", "Remove all the folders that you loaded? The files stay untouched.", {});
   return [h("h3", {}, "Loaded folders"), h("ul", {}, folders.map((folder) => folderRow(app, folder))), all];
 }
 
 /** Return one folder's row. */
 function folderRow(app, [path, size, name, mine]) {
   const short = path.split(/[\\/]/).pop();
-  const question = mine ? `Remove “${short}” from the index? Its files stay untouched.`
-    : `Remove “${short}” from the index for everybody? Somebody else loaded it. Its files stay untouched.`;
+  const question = mine ? `Remove “${short}”? Its files stay untouched.`
+    : `Remove “${short}” for everybody? Somebody else loaded it. Its files stay untouched.`;
   const about = h("span", { class: "ris-name" }, h("strong", { title: path }, short), h("span", {}, `${plural(size, "picture")}${short === path ? "" : `  ·  ${path}`}`));
   const search = button("Search in it", () => app.searchIn(name), "ris-small", { "aria-label": `Search in ${short}` });
   return h("li", {}, about, asking(app, "Remove", question, { folder: name }, short, search));

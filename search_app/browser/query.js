@@ -38,7 +38,7 @@ function queryPanel(app) {
     empty.classList.toggle("ris-compact", Boolean(query.picture));
   });
   app.on("results", (results) => {
-    identicalHit.textContent = results.identical_hit ? `This picture is in the index: ${results.identical_hit}` : "";
+    identicalHit.textContent = results.identical_hit ? `This picture is in this data set: ${results.identical_hit}` : "";
   });
   app.on("status", (status) => {
     error.textContent = status.error || "";

@@ -142,7 +142,7 @@ def test_an_uploaded_photo_finds_itself_first(page, room):
     assert float(page.locator(".ris-score").first.inner_text()) > 0.99
     assert page.locator(".ris-query strong").inner_text() == picture.path.name
     assert f"{picture.width} × {picture.height}" in page.locator(".ris-query").inner_text()
-    page.get_by_text(f"This picture is in the index: {picture.path.name}").wait_for()
+    page.get_by_text(f"This picture is in this data set: {picture.path.name}").wait_for()
     assert page.locator(".ris-same").count() == 0  # a file comes without labels to compare
     steps = re.findall(r"(\w+) \d+ ms", page.locator(".ris-times").inner_text())
     assert steps == ["decode", "embed", "search", "draw"]
@@ -312,7 +312,7 @@ def own_folder(room, name, pictures):
 
 
 def load_folder(page, name):
-    """Load a folder by its name and wait until it is in the index."""
+    """Load a folder by its name and wait until it can be searched."""
     page.get_by_role("tab", name="Your folder").click()
     page.get_by_role("combobox", name="Folder").fill(name)
     page.get_by_role("button", name="Load").click()
@@ -339,10 +339,10 @@ def test_a_folder_is_loaded_with_progress_and_ledger_searched_and_removed(page, 
     kit.shoot(page, "page-folder-loading")
     page.get_by_text("Done: 12 pictures added.").wait_for()
     assert page.locator(".ris-ledger tbody tr").count() == 2
-    assert page.locator(".ris-total").inner_text() == f"{PICTURES} pictures in the index"
+    assert page.locator(".ris-total").inner_text() == f"{PICTURES} pictures in this data set"
     kit.shoot(page, "page-folder")
     page.locator(".ris-progress").get_by_role("button", name="Search in it").click()
-    page.get_by_text("12 pictures in the index").wait_for()
+    page.get_by_text("12 pictures in this data set").wait_for()
     assert searching_in(page) == "mine (12)"
     pick(page)
     assert cards(page).count() == 11  # all but itself
@@ -360,13 +360,13 @@ def test_a_folder_is_loaded_with_progress_and_ledger_searched_and_removed(page, 
     kit.shoot(page, "page-near-duplicates")
     page.get_by_role("tab", name="Your folder").click()
     page.get_by_role("button", name="Remove mine").click()
-    page.get_by_text("Remove “mine” from the index? Its files stay untouched.").wait_for()
+    page.get_by_text("Remove “mine”? Its files stay untouched.").wait_for()
     kit.shoot(page, "page-folder-sure")
     page.get_by_role("button", name="Keep").click()
     page.get_by_role("button", name="Remove mine").press("Enter")
     page.get_by_role("button", name="Yes, remove").click()
-    page.get_by_text("Removed from the index.").wait_for()
-    page.get_by_text(f"{PICTURES} pictures in the index").wait_for()
+    page.get_by_text("Removed; the files stay untouched.").wait_for()
+    page.get_by_text(f"{PICTURES} pictures in this data set").wait_for()
     assert not page.get_by_label("Searching in").is_visible()  # there is only one again
     assert len(list(mine.iterdir())) == 14
 
@@ -382,7 +382,7 @@ def test_two_visitors_with_a_folder_each_see_both_and_keep_their_own(served, chr
     for page, name, size in ((one, "cats", 5), (other, "dogs", 7)):
         page.get_by_text(f"Done: {size} pictures added.").wait_for()
         page.locator(".ris-progress").get_by_role("button", name="Search in it").click()
-        page.get_by_text(f"{size} pictures in the index").wait_for()
+        page.get_by_text(f"{size} pictures in this data set").wait_for()
         pick(page)
         assert cards(page).count() == size - 1
         assert searching_in(page) == f"{name} ({size})"
@@ -394,11 +394,11 @@ def test_two_visitors_with_a_folder_each_see_both_and_keep_their_own(served, chr
     other.get_by_text("Somebody else loaded it").wait_for()
     kit.shoot(other, "page-folder-of-others")
     other.get_by_role("button", name="Yes, remove").click()
-    one.get_by_text(f"{PICTURES} pictures in the index").wait_for()  # back on the default
+    one.get_by_text(f"{PICTURES} pictures in this data set").wait_for()  # back on the default
     assert searching_in(other) == "dogs (7)"
     other.get_by_role("button", name="Remove dogs").click()
     other.get_by_role("button", name="Yes, remove").click()
-    other.get_by_text(f"{PICTURES} pictures in the index").wait_for()
+    other.get_by_text(f"{PICTURES} pictures in this data set").wait_for()
     for page in (one, other):
         assert page.errors == []
         page.close()
