@@ -27,6 +27,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import statistics
 import sys
 import tempfile
@@ -53,7 +54,6 @@ from helpers.features.vector_store import open_for_writing, read_file, read_mani
 from helpers.features.vgg16 import vectors_folder  # noqa: E402
 from search_app.batcher import Batcher  # noqa: E402
 
-BENCH = ROOT / "build" / "bench"
 EVERY_S = 3.0  # between two questions of one visitor
 PATIENCE_S = 60.0
 CLOCK = """() => { window.begun = 0;
@@ -71,6 +71,7 @@ def main():
     parser.add_argument("--rows", type=int, default=17_125)
     parser.add_argument("--visitors", type=int, nargs="+", default=[1, 10, 30])
     parser.add_argument("--seconds", type=float, default=60, help="that each crowd is at work")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench")
     given = parser.parse_args()
     if not kit.chromium():
         print(
@@ -79,7 +80,7 @@ def main():
         )
         return
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores before")
-    here, photos = prepare(given.rows)
+    here, photos = prepare(given.rows, given.folder)
     result = {"visitors": {}, "batching_gain": batching_gain(here, photos)}
     for count in given.visitors:
         with serving(here) as (address, process), kit.browser() as context:
@@ -87,17 +88,16 @@ def main():
             result["visitors"][str(count)] = found
             print(f"{count:3} visitors  {found}  {rate:.1f} uploads/s")
     print(f"batching gains {result['batching_gain']} x; load {os.getloadavg()[0]:.1f} after")
-    BENCH.mkdir(parents=True, exist_ok=True)
-    (BENCH / "app.json").write_text(json.dumps(result, indent=2) + "\n")
+    (given.folder / "app.json").write_text(json.dumps(result, indent=2) + "\n")
 
 
 # The data set
 
 
-def prepare(rows):
+def prepare(rows, folder):
     """Return settings that name the filled data set, vectors included, and its real pictures."""
     real = dataset.load(source(), progress=False)
-    folder = BENCH / "filled" / str(rows)
+    folder = folder / "filled" / f"{real.name}-{rows}"
     fill(folder / "VOC", real.pictures, rows)
     here = replace(
         source(), data=folder, dataset=str(folder / "VOC"), milvus_uri=str(folder / "bench.db")
@@ -125,9 +125,13 @@ def fill(folder, pictures, rows):
     for row in range(rows):
         path = pictures[row % len(pictures)].path
         for kind, suffix in (("JPEGImages", path.suffix), ("Annotations", ".xml")):
+            original = path.parent.parent / kind / f"{path.stem}{suffix}"
             link = folder / kind / f"{row:06}{suffix}"
             if not link.exists():
-                os.link(path.parent.parent / kind / f"{path.stem}{suffix}", link)
+                try:
+                    os.link(original, link)
+                except OSError:  # on another disk
+                    shutil.copy(original, link)
 
 
 def embed_links(extractor, filled, real):
