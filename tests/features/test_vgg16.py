@@ -249,12 +249,28 @@ class Recording:
         return self.network(pictures)
 
 
-def in_line(extractor):
-    """Wait until a query waits for its turn."""
+def in_line(line):
+    """Wait until somebody waits for a turn in `line`."""
     end = time.monotonic() + 600
-    while not extractor.turns.queries:
-        assert time.monotonic() < end, "no query asks for a turn"
+    while not line:
+        assert time.monotonic() < end, "nobody asks for a turn"
         time.sleep(0.001)
+
+
+@pytest.mark.weights
+def test_a_query_goes_before_a_batch_that_has_waited_longer(extractor, folder, monkeypatch):
+    recording, turns = Recording(extractor.network, lambda _: None), extractor.turns
+    monkeypatch.setattr(extractor, "network", recording)
+    extraction = threading.Thread(target=extractor.extract, args=(folder[:8], "d", False))
+    query = threading.Thread(target=extractor.embed, args=(folder[0].path,))
+    with turns.turn(turns.queries):
+        extraction.start()
+        in_line(turns.batches)
+        query.start()
+        in_line(turns.queries)
+    for thread in (extraction, query):
+        thread.join(600)
+    assert recording.calls == [1, 8]
 
 
 @pytest.mark.weights
@@ -269,7 +285,7 @@ def test_a_query_asked_during_a_batch_is_answered_before_the_next(
             source = [folder[0].path] * 2 if query == "embed_many" else folder[0].path
             threads.append(threading.Thread(target=getattr(extractor, query), args=(source,)))
             threads[-1].start()
-            in_line(extractor)
+            in_line(extractor.turns.queries)
 
     recording = Recording(extractor.network, ask)
     monkeypatch.setattr(extractor, "network", recording)
@@ -292,7 +308,7 @@ def test_an_extraction_ends_under_constant_queries(extractor, folder, monkeypatc
         if recording.calls == [8]:  # then each call finds others in line
             for thread in askers:
                 thread.start()
-        in_line(extractor)
+        in_line(extractor.turns.queries)
 
     askers = [threading.Thread(target=ask) for _ in range(3)]
     recording = Recording(extractor.network, crowd)
