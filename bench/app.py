@@ -191,9 +191,9 @@ def serving(here):
         tempfile.NamedTemporaryFile(suffix=".log") as log,
         kit.service(port, log.name, environ) as server,
     ):
-        address = f"http://127.0.0.1:{port}"
+        address, end = f"http://127.0.0.1:{port}", time.monotonic() + kit.LIMIT_MS / 1000
         while not is_ready(address):
-            if server.poll() is not None:
+            if server.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(Path(log.name).read_text())
             time.sleep(0.5)
         yield address, psutil.Process(server.pid)

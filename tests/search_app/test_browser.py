@@ -311,14 +311,6 @@ def own_folder(room, name, pictures):
     return folder
 
 
-def load_folder(page, name):
-    """Load a folder by its name and wait until it can be searched."""
-    page.get_by_role("tab", name="Your folder").click()
-    page.get_by_role("combobox", name="Folder").fill(name)
-    page.get_by_role("button", name="Load").click()
-    page.get_by_text(re.compile("^Done: ")).wait_for()
-
-
 def searching_in(page):
     """Return which data set the page says it searches in."""
     return page.get_by_label("Searching in").locator("option:checked").inner_text()
