@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+import secrets
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from helpers.dataset.pictures import (
 )
 from helpers.fetch.archive import MARKER, unpack
 from helpers.fetch.download import DownloadError
-from helpers.files import file_lock, read_json
+from helpers.files import file_lock, read_json, write_json
 from helpers.settings import ROOT, SAMPLE, Settings, from_environment
 
 WORKSHOP = 2000
@@ -129,7 +130,7 @@ def _own(asked, settings, progress):
         raise DatasetError(
             f"{path.name} is not a .tar archive. Unpack it, and set BOOTCAMP_DATASET to the folder."
         )
-    name, place, what = _unique_name(path), path, f"the folder {printable(path.name)}"
+    name, place, what = _unique_name(path, settings), path, f"the folder {printable(path.name)}"
     if path.is_file():
         place, what = settings.data / "datasets" / name, path.name
         unpack(path, place, progress)
@@ -196,10 +197,27 @@ def _count(asked):
     return int(text)
 
 
-def _unique_name(path):
+def _unique_name(path, settings):
     """Return a name that only the set at `path` has: "pets_3f9a2c". No other kind has a "_"."""
     stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:40] or "pictures"
-    return f"{stem}_{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:6]}"
+    exact = _owner(settings).encode() + os.fsencode(path.resolve())
+    return f"{stem}_{hashlib.sha256(exact).hexdigest()[:6]}"
+
+
+def _owner(settings):
+    """Return what tells this data folder from all others: a random ID, drawn once.
+
+    In a workshop's containers everybody's pictures are at the same path, and one Milvus server may
+    serve them all.
+    """
+    memory = settings.data / "owner.json"
+    try:
+        with file_lock(settings.data / ".owner.lock", lambda: None):
+            if not read_json(memory).get("id"):
+                write_json(memory, {"id": secrets.token_hex(8)})
+            return str(read_json(memory)["id"])
+    except OSError:  # a data folder that can't be written
+        return ""
 
 
 def _print(line, progress):

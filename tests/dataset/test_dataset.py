@@ -280,6 +280,15 @@ def test_every_folder_and_archive_of_ones_own_has_a_name_of_its_own_that_stays(t
     assert all(re.fullmatch(r"[a-z0-9-]+_[0-9a-f]{6}", name) for name in names)  # no "voc-2000"
 
 
+def test_the_same_path_in_two_containers_names_two_data_sets(tmp_path):
+    (tmp_path / "pets").mkdir()
+    (tmp_path / "pets" / "1.jpg").write_bytes(tiny_voc.jpeg(1))
+    mine = settings(tmp_path, str(tmp_path / "pets"))
+    other = replace(mine, data=tmp_path / "another container's data")
+    names = [load(each).name for each in (mine, other, mine)]
+    assert names[0] == names[2] != names[1]
+
+
 def test_the_ledger_is_written_as_csv(tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "1.jpg").write_bytes(tiny_voc.jpeg(1))
