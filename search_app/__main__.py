@@ -51,6 +51,8 @@ class AddressError(PlainError, OSError):
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket bound to `host` and `port`; raises AddressError when that can't be."""
+    if not 0 <= port < 65536:
+        raise AddressError(f"{port} is no port. Choose one below 65536.")
     try:
         family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(place, family=family, backlog=512)
@@ -59,8 +61,6 @@ def listen(host: str, port: int) -> socket.socket:
             text = f"Port {port} is in use already. Stop what runs there, or choose another port"
             raise AddressError(f"{text}: --port {port + 1}.") from error
         raise AddressError(f"{host}:{port} can't be served ({error.strerror}).") from error
-    except OverflowError as error:
-        raise AddressError(f"{port} is no port. Choose one below 65536.") from error
 
 
 def address(host: str, port: int, token: str) -> str:

@@ -74,23 +74,26 @@ class Service:
         return {"detail": detail, "step": self.step, "done": self.done, "total": self.total}
 
     def _run(self):
-        """Open everything, again and again until it works."""
-        while not self._stop.is_set():
+        """Open everything, again and again until it works or fails in a way nobody foresaw."""
+        while not (self.catalogue or self._stop.is_set()):
             try:
                 self.catalogue = Catalogue([self._open()])
-                self.catalogue.offer_again()
-                self._when_ready()
-                return
             except Stopped:
                 return
-            except Exception as error:
+            except PlainError as error:
                 self._note(error)
-            self._stop.wait(RETRY_SECONDS)
+                self._stop.wait(RETRY_SECONDS)
+            except Exception as error:
+                self.problem = explain(error)  # which logs it
+                return
+        if self.catalogue:
+            self.catalogue.offer_again()
+            self._when_ready()
 
     def _note(self, error):
-        """Say what went wrong in the terminal, once, and to whoever asks, without paths."""
+        """Say what is wrong: in the terminal, once; to whoever asks, without paths."""
         problem = explain(error, self.roots)
-        if problem != self.problem and isinstance(error, PlainError):
+        if problem != self.problem:
             log.error("%s", error)
         self.problem = problem
 

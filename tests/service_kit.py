@@ -83,6 +83,7 @@ class Client(requests.Session):
         end = time.monotonic() + LIMIT
         while (answer := self.get("/readyz")).status_code != 200:
             assert time.monotonic() < end, answer.text
+            assert "Something went wrong" not in answer.text, answer.text
             time.sleep(0.1)
         return self
 
