@@ -219,7 +219,9 @@ def _image(picture, request, draw):
         status = picture.path.stat()
     except OSError:
         raise HTTPException(404, "The picture's file is gone. Load the folder again.") from None
-    found = cached(request, f"{status.st_mtime_ns:x}-{status.st_size:x}", draw, "image/jpeg")
+    # A copy may keep the old modification time, but not the time of its change on this disk.
+    tag = f"{status.st_mtime_ns:x}-{status.st_ctime_ns:x}-{status.st_size:x}"
+    found = cached(request, tag, draw, "image/jpeg")
     if found.status_code == 200 and not found.body:
         raise HTTPException(422, "The picture's file can't be read any more. Load it again.")
     return found

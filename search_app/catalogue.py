@@ -216,9 +216,17 @@ class Catalogue:
         try:
             mine = self.default.extractor.name
             there = {one.name for one in collections(self.settings) if one.extractor_name == mine}
-            for name, folder in read_json(self._memory).items():
-                if name in there and os.path.isdir(folder):
-                    self.load_folder(folder)
+        except PlainError as error:
+            return log.warning("The folders of earlier runs aren't offered again: %s", error)
+        for name, folder in read_json(self._memory).items():
+            if name in there and os.path.isdir(folder):
+                self._offer(folder)
+        return None
+
+    def _offer(self, folder):
+        """Load one folder; if that can't be, the others still are."""
+        try:
+            self.load_folder(folder)
         except PlainError as error:
             log.warning("A folder of an earlier run isn't offered again: %s", error)
 

@@ -68,7 +68,8 @@ class Details:
         return {"groups": shown, "count": count, "pictures": pictures}
 
     def _group(self, engine, ids, size, best):
-        members = [engine.pictures[one] for one in ids]
+        # Somebody may have deleted one since they were compared.
+        members = [engine.pictures[one] for one in ids if one in engine.pictures]
         cards = self.session.cards(members, engine)
         return {"best": round(best, 4), "count": size, "members": cards}
 
@@ -77,14 +78,14 @@ def near_duplicates(engine: Engine, min_score: float) -> tuple[list, int, int]:
     """Return ([(ids, size, best score)], how many groups, how many pictures in them).
 
     The list holds at most 40 groups with at most 24 of their ids. What was compared once serves all
-    visitors, until the data set is loaded again and has another `engine`.
+    visitors, until the data set is loaded again and has another `engine`, or loses pictures.
     """
     with _TURNS:
-        return _compared(engine, round(min_score, 4))
+        return _compared(engine, len(engine.pictures), round(min_score, 4))
 
 
 @functools.lru_cache(maxsize=16)
-def _compared(engine, min_score):
+def _compared(engine, _count, min_score):
     extractor = engine.extractor
     stored = load_vectors(engine.dataset.name, extractor.name, extractor.settings)
     rows = [row for row, one in enumerate(stored.ids) if one in engine.pictures]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helpers import dataset
-from helpers.dataset.pictures import Ledger
+from helpers.dataset.pictures import Ledger, printable
 from helpers.errors import PlainError
 from helpers.features import Vectors, load_vectors
 from helpers.features.runtime import FeaturesError
@@ -119,8 +119,8 @@ def _write(extractor, data, vectors, ledger, catalogue):
 
 def _no_picture(folder):
     return FolderError(
-        f"No picture in “{folder.name}” can be used. Put .jpg or .png files into it, then load it "
-        "again, or load another folder."
+        f"No picture in “{printable(folder.name)}” can be used. Put .jpg or .png files into it, "
+        "then load it again, or load another folder."
     )
 
 

@@ -12,6 +12,7 @@ MAX_IDS = 1000  # deleted in one call
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 """A picture's id, as listings and hits give it; slashes, quotes and anything else may be in it."""
 
+Label = Annotated[str, StringConstraints(max_length=200)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Region = Annotated[list[Fraction], Field(min_length=4, max_length=4)]
 
@@ -26,7 +27,7 @@ class Wishes(Strict):
     """How many hits, of which classes, with which score, for which part of the picture."""
 
     k: Annotated[int, Field(ge=1, le=MAX_K)] = 12
-    labels: Annotated[list[str], Field(max_length=MAX_LABELS)] = []
+    labels: Annotated[list[Label], Field(max_length=MAX_LABELS)] = []
     mode: Literal["any", "all", "none"] = "any"
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
     region: Region | None = Field(None, description="left, top, right, bottom, each 0 to 1")
@@ -49,7 +50,7 @@ class Search(Wishes):
 
 def form_wishes(
     k: Annotated[int, Form(ge=1, le=MAX_K)] = 12,
-    labels: Annotated[list[str] | None, Form(max_length=MAX_LABELS)] = None,
+    labels: Annotated[list[Label] | None, Form(max_length=MAX_LABELS)] = None,
     mode: Annotated[Literal["any", "all", "none"], Form()] = "any",
     min_score: Annotated[float | None, Form(ge=-1, le=1, allow_inf_nan=False)] = None,
     region: Annotated[list[Fraction] | None, Form(min_length=4, max_length=4)] = None,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from helpers.dataset.pictures import printable
 from helpers.errors import PlainError
 
 PART = r"[^\s/\\\"'“”<>|]+"
@@ -49,7 +50,10 @@ def resolve_inside(text: str, roots: Sequence[Path]) -> Path:
 
 def _candidates(text, roots):
     """Yield where `text` may lead: below each root, and below the one that it begins with."""
-    path = Path(os.path.expanduser(text))
+    try:
+        path = Path(os.path.expanduser(text))
+    except ValueError:  # a user whose name no system can have
+        return
     yield from (root / path for root in roots)
     yield from (root.joinpath(*path.parts[1:]) for root in roots if path.parts[:1] == (root.name,))
 
@@ -61,15 +65,15 @@ def is_inside(path: Path | str, roots: Sequence[Path]) -> bool:
 
 
 def shown(path: Path | str, roots: Sequence[Path]) -> str:
-    """Return `path` as visitors see it: relative to its root, with "/", never absolute."""
+    """Return `path` as visitors see it: relative to its root, printable, never absolute."""
     path = Path(path)
     for root in roots:
         if path.is_relative_to(root):
-            below = path.relative_to(root).as_posix()
+            below, name = printable(path.relative_to(root)), printable(root.name)
             if below == ".":
-                return root.name
-            return f"{root.name}/{below}" if len(roots) > 1 else below
-    return path.name
+                return name
+            return f"{name}/{below}" if len(roots) > 1 else below
+    return printable(path.name)
 
 
 def without_paths(text: str, roots: Sequence[Path]) -> str:

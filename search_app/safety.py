@@ -11,11 +11,11 @@ import ipaddress
 import re
 import secrets
 from contextlib import nullcontext
-from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,7 +24,7 @@ from search_app.messages import explain
 from search_app.problems import answer
 from search_app.thumbs import MAX_BYTES
 
-LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
+LOCAL = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE | re.ASCII)
 SAFE = {"GET", "HEAD", "OPTIONS"}
 OPEN = {"/", "/healthz", "/readyz"}  # the bare page, which holds nothing, and the probes
 MAX_UPLOAD = MAX_BYTES + 100_000  # with what a form adds around the file
@@ -108,7 +108,7 @@ class Guard:
         if self.local and not LOCAL.fullmatch(host):
             return answer(400, "This address isn't served here. Use http://localhost and the port.")
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE
-        if changes and origin is not None and urlsplit(origin).netloc != host:
+        if changes and origin is not None and _host_of(origin) != host:
             return answer(403, "Another website asked for this. Open the search page itself.")
         if self.token and not self._may_enter(scope, headers):
             refusal = answer(
@@ -124,9 +124,11 @@ class Guard:
         if scope["type"] == "http" and (path in OPEN or path.startswith("/static/")):
             return True
         kind, _, bearer = headers.get("authorization", "").partition(" ")
-        cookie = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        given = bearer.strip() if kind.lower() == "bearer" else cookie.value if cookie else ""
-        return self._is_token(given)
+        if kind.lower() == "bearer":
+            return self._is_token(bearer.strip())
+        # As browsers do, and unlike http.cookies: what other programs on this host keep in their
+        # cookies, whatever that is, hides none of ours.
+        return self._is_token(cookie_parser(headers.get("cookie", "")).get(self.cookie, ""))
 
     def _is_token(self, given):
         return secrets.compare_digest(given.encode(), self.token.encode())
@@ -142,6 +144,14 @@ class Guard:
         found = RedirectResponse(f"/?{rest}" if rest else "/", status_code=303)
         found.set_cookie(self.cookie, self.token, httponly=True, samesite="strict")
         return found
+
+
+def _host_of(origin):
+    """Return the host and port in an Origin header, None when it is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _closing(code):

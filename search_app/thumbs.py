@@ -58,7 +58,8 @@ def thumb(path: Path | str | None) -> bytes:
         status = os.stat(path or "")
     except (OSError, ValueError):
         return b""
-    return _drawn(str(path), status.st_size, status.st_mtime_ns)
+    # A copy may keep the old modification time, but not the time of its change on this disk.
+    return _drawn(str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def thumbs(paths: Sequence[Path | str | None]) -> list[bytes]:
@@ -72,7 +73,7 @@ def forget() -> None:
 
 
 @functools.lru_cache(maxsize=4000)  # about 40 MB
-def _drawn(path, _size, _mtime_ns):
+def _drawn(path, _size, _mtime_ns, _ctime_ns):
     try:
         return jpeg(open_picture(path, (THUMB_PIXELS,) * 2), 2 * THUMB_PIXELS, quality=80)
     except PictureError:

@@ -137,7 +137,8 @@ def test_labels_scores_and_modes_are_obeyed(client, collection, pictures):
     close = client.post(f"{collection}/search", json=asked | {"min_score": 0.6}).json()["hits"]
     assert 0 < len(close) < service_kit.COUNT - 1
     assert min(hit["score"] for hit in close) >= 0.6
-    problem(client.post(f"{collection}/search", json=asked | {"labels": ["unicorn"]}), 422)
+    for label in ("unicorn", "\ud800"):
+        problem(client.post(f"{collection}/search", json=asked | {"labels": [label]}), 422)
 
 
 def test_a_form_has_the_same_wishes(client, collection, photo):

@@ -1,7 +1,10 @@
 """The data sets of one process: folders are loaded, kept up to date, offered again, taken out."""
 
+import json
+import os
 import shutil
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 
 import app_kit
@@ -11,6 +14,7 @@ from PIL import ImageOps
 
 from helpers.dataset.pictures import open_picture
 from helpers.features.vgg16 import vectors_folder
+from helpers.files import read_json
 from helpers.index import collections, drop_collection
 from helpers.search import Engine
 from helpers.settings import from_environment
@@ -108,6 +112,7 @@ def test_taking_out_leaves_the_files_and_nothing_else(catalogue, pets, engine):
     catalogue.drop(name)
     assert name not in {one.name for one in collections(catalogue.settings)}
     assert not vectors.exists()
+    assert name not in read_json(catalogue._memory)
     assert thumbs.thumb(pets / "a.jpg") is not thumb
     assert [one["name"] for one in catalogue.data_sets()] == [engine.index.name]
     assert engine.index.count() == before
@@ -147,6 +152,33 @@ def test_the_next_start_offers_the_folders_that_are_still_there(engine, pets, tm
     after = Catalogue([engine], [tmp_path])
     after._offer_again()
     assert after.jobs == {}
+
+
+def test_one_folder_that_cannot_be_offered_keeps_no_other_back(engine, pets, tmp_path):
+    first = Catalogue([engine], [tmp_path])
+    names = [loaded(first, text)[0]["collection"] for text in ("pets", "pets/more")]
+    first.close()
+    second = Catalogue([engine], [pets / "more"])  # the first one is outside of that
+    second._offer_again()
+    for job in second.jobs.values():
+        job.wait()
+    assert list(second.engines) == [engine.index.name, names[1]]
+    second.close()
+
+
+def test_a_folder_whose_name_is_no_utf8_is_shown_all_the_same(catalogue, pets):
+    folder = os.fsencode(pets.parent) + b"/p\xff"
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pytest.skip("this disk takes no such name")
+    for text in ("p\udcff", "pets"):
+        assert loaded(catalogue, text)[0]["folder"].isprintable()
+        shutil.copy(pets / "a.jpg", os.fsdecode(folder))
+    view, _ = loaded(catalogue, "p\udcff")
+    told = [catalogue.data_sets(), view, [job.view() for job in catalogue.jobs.values()]]
+    json.dumps(told, ensure_ascii=False).encode()
+    assert view["folder"] == "p\\xff"
 
 
 def test_a_folder_whose_collection_somebody_dropped_is_not_offered(engine, pets, tmp_path):
@@ -220,23 +252,32 @@ def test_only_folders_below_the_roots_that_are_not_served_yet(catalogue, engine,
     assert catalogue.jobs == {}
 
 
-def test_jobs_are_shared_listed_and_bounded(catalogue, pets, monkeypatch):
+@contextmanager
+def nobody_loads():
+    """Keep the threads that load folders busy, so that every job waits."""
     gate = threading.Event()
     for _ in range(module.FOLDERS.size):
         module.FOLDERS.submit(lambda: gate.wait(600))
+    try:
+        yield
+    finally:
+        gate.set()
+
+
+def test_jobs_are_shared_listed_and_bounded(catalogue, pets, monkeypatch):
     monkeypatch.setattr(module, "MAX_JOBS", 3)
-    first = catalogue.load_folder("pets")
-    assert catalogue.load_folder(str(pets)) is first
-    assert catalogue.load_folder("pets/more") is not first
     (pets / "x").mkdir()
     (pets / "y").mkdir()
-    third = catalogue.load_folder("pets/x")
-    with pytest.raises(CatalogueError, match="Too many"):
-        catalogue.load_folder("pets/y")
-    assert {job.view()["state"] for job in catalogue.jobs.values()} == {"waiting"}
-    for job in catalogue.jobs.values():
-        job.cancel()
-    gate.set()
+    with nobody_loads():
+        first = catalogue.load_folder("pets")
+        assert catalogue.load_folder(str(pets)) is first
+        assert catalogue.load_folder("pets/more") is not first
+        third = catalogue.load_folder("pets/x")
+        with pytest.raises(CatalogueError, match="Too many"):
+            catalogue.load_folder("pets/y")
+        assert {job.view()["state"] for job in catalogue.jobs.values()} == {"waiting"}
+        for job in catalogue.jobs.values():
+            job.cancel()
     for job in catalogue.jobs.values():
         job.wait()
     assert {job.view()["state"] for job in catalogue.jobs.values()} == {"stopped"}
@@ -250,13 +291,10 @@ def test_jobs_are_shared_listed_and_bounded(catalogue, pets, monkeypatch):
 
 def test_a_folder_that_loads_is_not_taken_out_under_it(catalogue, pets):
     view, _ = loaded(catalogue)
-    gate = threading.Event()
-    for _ in range(module.FOLDERS.size):
-        module.FOLDERS.submit(lambda: gate.wait(600))
-    job = catalogue.load_folder("pets")
-    with pytest.raises(CatalogueError, match="being loaded"):
-        catalogue.drop(view["collection"])
-    gate.set()
+    with nobody_loads():
+        job = catalogue.load_folder("pets")
+        with pytest.raises(CatalogueError, match="being loaded"):
+            catalogue.drop(view["collection"])
     job.wait()
     catalogue.drop(view["collection"])
 

@@ -53,6 +53,7 @@ def test_absolute_and_relative_paths_below_a_root_are_found(tree):
         "",
         "nothing.jpg",
         "~nobody-has-this-name/a.jpg",
+        "~\ud800/a.jpg",
         "ä" * 300,
         "a/" * 5000,
         "\udcff\ud800",
@@ -129,7 +130,8 @@ def test_completion_stays_visible_and_inside(tree):
     assert complete(str(root) + os.sep, (root,)) == ["Cars", "cats"]
     assert complete("root/ca", (root, tree / "secret")) == ["root/Cars", "root/cats"]
     assert complete("cats", (root,)) == ["cats"]
-    for text in (str(tree / "sec"), "out/", ".", ".hidden", ".hidden/", ".hidden/in", "x/" * 5000):
+    hidden = (".", ".hidden", ".hidden/", ".hidden/in")
+    for text in (str(tree / "sec"), "out/", *hidden, "x/" * 5000, "~a\0b", "~\ud800"):
         assert complete(text, (root,)) == []
     assert complete("../", (root,)) == ["root"]
     assert complete("in", (root / ".hidden",)) == ["inside"]  # a root may be hidden itself

@@ -77,7 +77,7 @@ def raw(client, text, body=b"", read=True):
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "localhost:1", "127.0.0.1:9", "[::1]:9", "LOCALHOST"]
+    "host", ["localhost", "localhost:1", "127.0.0.1:9", "127.0.0.2", "[::1]:9", "LOCALHOST"]
 )
 def test_names_of_this_computer_are_served(local, host):
     assert local.get("/", headers={"Host": host}).status_code == 200
@@ -85,7 +85,16 @@ def test_names_of_this_computer_are_served(local, host):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "a@b", ""],
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+        "127.1.example",
+        "127.0.0.1.2",
+        "a@b",
+        "",
+    ],
 )
 def test_any_other_name_is_refused(local, host):
     answer = raw(local, f"GET / HTTP/1.1\nHost: {host}\n")
@@ -106,7 +115,7 @@ def test_a_socket_asked_for_by_another_name_or_website_is_refused(local):
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "PUT", "PATCH"])
 def test_another_website_changes_nothing(local, method):
-    for origin in ("http://evil.example", "null", "http://localhost:1"):
+    for origin in ("http://evil.example", "null", "http://localhost:1", "http://[::1"):
         answer = local.request(method, "/", headers={"Origin": origin})
         assert answer.status_code == 403
     own = local.request(method, "/", headers={"Origin": local.address})
@@ -172,6 +181,15 @@ def test_a_socket_without_the_token_is_closed_with_4003(remote):
     with pytest.raises(ConnectionClosed) as closed:
         service_kit.Visit(remote, ID, additional_headers={"Cookie": cookie}).receive()
     assert closed.value.rcvd.code == 1000  # let in
+
+
+@pytest.mark.parametrize("other", ['prefs={"dark": 1}', "a/b=1", "x=[1, 2]", "path", "=; ;;="])
+def test_what_other_programs_keep_in_cookies_shuts_nobody_out(remote, other):
+    given = requests.get(f"{remote.address}/", params={"token": TOKEN}, allow_redirects=False)
+    cookie = given.headers["set-cookie"].split(";")[0]
+    for both in (f"{other}; {cookie}", f"{cookie}; {other}"):
+        assert remote.get("/api/x", headers={"Cookie": both}).status_code == 200
+    assert remote.get("/api/x", headers={"Cookie": other}).status_code == 401
 
 
 def test_any_name_is_served_where_a_token_is_needed(remote):

@@ -11,7 +11,7 @@ import app_kit
 import pytest
 from PIL import Image
 
-from search_app import jobs, safe_url
+from search_app import api, jobs, safe_url
 from search_app.catalogue import Catalogue
 from search_app.messages import dispatch
 from search_app.session import Session
@@ -292,17 +292,27 @@ def test_a_folder_becomes_a_data_set_that_everybody_can_choose(visit, loaded, mi
     other.session.close()
 
 
-def test_taking_a_folder_out_sends_its_visitors_back_to_the_default(visit, loaded, engines):
+def test_taking_a_folder_out_sends_its_visitors_back_to_the_default(
+    visit, loaded, engines, pictures
+):
     visit.session.choose(engine=loaded)
     visit.session.pick("deeper")  # no picture of it
     visit.wait()
     assert "no picture “deeper”" in visit.shown["status"]["error"]
+    visit.session.choose(labels=["deeper"], k=5)
+    visit.session.upload(pictures[2].path.read_bytes(), "a.jpg")
+    visit.wait()
+    assert visit.ids() == [f"deeper/{pictures[2].path.name}"]
     other = Visit(visit.session.catalogue)
     other.session.folders.unload(loaded)
     other.wait()
     visit.wait()
-    assert visit.shown["options"]["engine"] == engines[0].index.name
+    options = visit.shown["options"]
+    assert (options["engine"], options["labels"]) == (engines[0].index.name, ())
     assert visit.shown["facts"]["count"] == engines[0].index.count()
+    assert visit.ids()[0] == pictures[2].id  # the same query, answered from there
+    assert len(visit.ids()) == options["k"] == 5
+    assert {one["id"] for one in visit.shown["samples"]} <= set(engines[0].pictures)
     assert visit.shown["folder"]["folders"] == []
     assert other.shown["folder"]["state"] == "removed"
     visit.session.folders.unload()  # what somebody else has taken out is no error
@@ -563,6 +573,10 @@ def test_near_duplicates_are_those_of_the_data_set(visit, tmp_path, pictures):
     assert [member["id"] for member in group["members"]] == ["0.jpg", "1.jpg"]
     assert (group["count"], group["best"]) == (2, pytest.approx(1, abs=1e-4))
     assert (visit.shown["groups"]["count"], visit.shown["groups"]["pictures"]) == (1, 2)
+    api._delete({"1.jpg"}, visit.session.engine, visit.session.catalogue)
+    visit.session.details.groups(0.999)  # a program deleted it, in the same state
+    visit.wait()
+    assert visit.shown["groups"] == {"groups": [], "count": 0, "pictures": 0}
     (folder / "1.jpg").unlink()
     visit.session.folders.load("twins")
     visit.wait()
