@@ -76,5 +76,10 @@ def _has(label):
     return "(" + " or ".join(f"{slot} == {_literal(label)}" for slot in SLOTS) + ")"
 
 
+def escaped(text: str) -> str:
+    """Return `text` as it stands between double quotes: none in it can end it early."""
+    return text.translate(_ESCAPES)
+
+
 def _literal(text):
-    return f'"{text.translate(_ESCAPES)}"'  # no quote or backslash in it can end it early
+    return f'"{escaped(text)}"'

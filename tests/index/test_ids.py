@@ -43,7 +43,9 @@ def each_id_means_its_own_row(settings):
             assert index.search(vector, k=1)[0].id == name
         again = index.sync([Picture(n, Path("p")) for n in names], clustered(len(names)), False)
         assert (again.written, again.deleted) == (0, 0)
-        for left, name in reversed(list(enumerate(names))):
+        # Each is once the last of all ids, behind which the next page begins.
+        for left, name in reversed(list(enumerate(sorted(names)))):
+            assert index.digests().keys() == {*sorted(names)[: left + 1]}
             assert index.delete([name]) == 1
             assert index.count() == left
 
