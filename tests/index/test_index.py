@@ -140,6 +140,13 @@ def test_vectors_with_ids_of_their_own_may_skip_pictures(here):
         assert np.array_equal(index.vector("2007_000003"), vectors.values[1])
 
 
+def test_dropping_a_small_index_prints_nothing(here, capfd):
+    index = Index(*PAIR, here)
+    index.upsert(some_pictures(10), clustered(10), progress=False)
+    index.drop()
+    assert "clustering" not in capfd.readouterr().err
+
+
 def test_delete_drop_and_begin_again(filled):
     index, here = filled
     assert index.delete(["2007_000000", "2007_000001", "never-there"]) == 2

@@ -274,3 +274,11 @@ def test_a_damaged_log_is_read_as_if_it_were_whole(database):
     assert database.count() == len(database.values)
     stored = client.get("rows", ["row-7"])[0]["vector"]
     assert not np.any(stored), "rows beside lost ones can be trusted: sync need not recreate"
+
+
+@pytest.mark.parametrize("database", [10], indirect=True)
+def test_dropping_a_few_rows_makes_faiss_warn(database, capfd):
+    database.create("IVF_FLAT", nlist=1)
+    assert "clustering" not in capfd.readouterr().err
+    database.client.drop_collection("rows")
+    assert "clustering 10 points" in capfd.readouterr().err
