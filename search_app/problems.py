@@ -60,6 +60,14 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(PlainError, _plain)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    document = app.openapi
+    app.openapi = lambda: _with_schema(document())
+
+
+def _with_schema(document):
+    """Return the OpenAPI document with what `documented` refers to."""
+    document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+    return document
 
 
 async def _plain(request: Request, error: PlainError):
@@ -74,6 +82,10 @@ async def _http(request: Request, error: HTTPException):
         detail = f"{detail}: {request.method} {request.url.path}. The routes are listed at /docs."
     found = answer(error.status_code, detail)
     found.headers.update(error.headers or {})
+    if error.status_code == 405:  # Starlette names only the methods of the first route that fits
+        known = request.app.openapi()["paths"].get(request.scope["route"].path)
+        if known:
+            found.headers["Allow"] = ", ".join(sorted(method.upper() for method in known))
     return found
 
 

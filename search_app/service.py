@@ -17,7 +17,7 @@ from helpers import dataset
 from helpers import settings as _settings
 from helpers.errors import PlainError
 from helpers.features import VGG16
-from helpers.index import Index, collections
+from helpers.index import Index, MilvusError, collections
 from helpers.search import Engine
 from helpers.settings import Settings
 from search_app import api, page, problems, safe_paths
@@ -82,7 +82,8 @@ class Service:
                 return
             except PlainError as error:
                 self._note(error)
-                self._stop.wait(RETRY_SECONDS)
+                # Milvus is free when another notebook ends; the rest takes longer, also to try.
+                self._stop.wait(RETRY_SECONDS * (1 if isinstance(error, MilvusError) else 12))
             except Exception as error:
                 self.problem = explain(error)  # which logs it
                 return
