@@ -140,10 +140,10 @@ class Catalogue:
         """
         with self._lock:
             engine = self._droppable(name)
+            engine.index.drop()  # first: what Milvus doesn't drop stays known
             self._engines = {key: one for key, one in self._engines.items() if key != name}
             self._folders.pop(name, None)
             self._remember(forget=name)
-            engine.index.drop()
             extractor = engine.extractor
             vectors = vectors_folder(engine.dataset.name, extractor.name, extractor.settings)
             shutil.rmtree(vectors, ignore_errors=True)

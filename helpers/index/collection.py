@@ -262,10 +262,13 @@ class Collection(AbstractContextManager):
     def _pages(self, fields):
         """Yield all rows, some at a time; a server returns no more than 16,384 per call."""
         pages = self._call("read", "query_iterator", batch_size=8000, **fields)
-        while page := connection.call(pages.next):
-            yield page
-            pages._next_id = escaped(page[-1]["id"])  # where the next page begins
-        connection.call(pages.close)
+        try:
+            while page := connection.call(pages.next):
+                yield page
+                pages._next_id = escaped(page[-1]["id"])  # where the next page begins
+            connection.call(pages.close)
+        except Exception as error:
+            raise translate_error(error, "read", self.uri) from None
 
     def upsert_rows(self, rows: Sequence[Mapping[str, Any]], progress: bool = False) -> None:
         """Write rows of `schema.rows_by_id` in batches; each is safe once its call returns."""

@@ -67,6 +67,10 @@ def _why_not_opened(path, error):
     # Workaround (pymilvus 3.0.2, milvus-lite 3.2.2): the error never says why.
     # Upstream: https://github.com/milvus-io/milvus/issues/50390.
     # Test: test_a_locked_database_is_logged_but_not_explained.
+    if _clients[str(path)]:
+        return (
+            f"{path} is open in this program, but doesn't answer ({error}). Try again in a minute."
+        )
     holder = _lock_holder(path)
     if holder:
         return (
