@@ -159,7 +159,7 @@ def batching_gain(here, photos):
     """Return how many times as many queries a second the batcher gets through the network."""
     pictures = dataset.load(here, progress=False).pictures
     extractor = VGG16(precision="auto", settings=here, pictures=pictures, progress=False)
-    asked = some(photos, 96)
+    asked = some(photos, min(96, 2 * len(photos)))
     rates = {"one by one": [], "batched": []}
     batcher = Batcher(extractor)
     for _ in range(3):  # by turns, because other programs may disturb one of them
