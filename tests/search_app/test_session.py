@@ -11,6 +11,7 @@ import app_kit
 import pytest
 from PIL import Image
 
+from helpers.index import MilvusError
 from search_app import api, jobs, safe_url
 from search_app.catalogue import Catalogue
 from search_app.messages import dispatch
@@ -386,6 +387,16 @@ def test_a_visitor_sees_no_path_of_the_server(visit, loaded, mine, tmp_path, pic
     for place in (tmp_path, engines[0].dataset.folder, engines[0].extractor.settings.data):
         assert str(place) not in text
         assert str(place.parent) not in text
+
+
+def test_a_sentence_about_a_damaged_database_does_not_say_where_it_is(visit, engines, tmp_path):
+    places = {engines[0].index.uri: "app.db", tmp_path / "mine" / "a.jpg": "mine/a.jpg"}
+    for place, told in places.items():
+        text = f"The database {place} is damaged. Move it away."
+        visit.session.failed(MilvusError(text))
+        assert str(tmp_path.parent) not in visit.shown["status"]["error"]
+        assert str(place) not in visit.shown["status"]["error"]
+        assert told in visit.shown["status"]["error"]
 
 
 def test_searching_goes_on_while_a_folder_loads_and_stop_stops(

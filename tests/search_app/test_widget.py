@@ -73,6 +73,7 @@ def test_running_the_cell_again_leaves_no_threads_and_no_sessions(engine, tmp_pa
         receive(app, {"do": "groups", "min_score": 0.9})
         app_kit.wait(app.session)
         app.close()
+        assert app.session.closed
         return weakref.ref(app.session)
 
     sessions = [run() for _ in range(sum(pool.size for pool in POOLS) + 5)]
