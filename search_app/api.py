@@ -32,7 +32,7 @@ fetches = Slots(MAX_FETCHES, "downloads")
 # What a request is about
 
 
-def served(request: Request) -> Catalogue:
+async def served(request: Request) -> Catalogue:
     """Return the data sets, once they are open."""
     service = request.app.state.service
     if not service.catalogue:
@@ -44,7 +44,7 @@ def served(request: Request) -> Catalogue:
 Served = Annotated[Catalogue, Depends(served)]
 
 
-def named(name: str, catalogue: Served) -> Engine:
+async def named(name: str, catalogue: Served) -> Engine:
     """Return the data set that the path names."""
     if name not in catalogue.engines:
         raise HTTPException(404, "There is no such collection. GET /api/collections lists them.")
@@ -259,7 +259,7 @@ def list_jobs(catalogue: Served) -> models.Jobs:
     return {"jobs": [_view(job) for job in catalogue.jobs.values()]}
 
 
-def job(job_id: str, catalogue: Served) -> Job:
+async def job(job_id: str, catalogue: Served) -> Job:
     """Return the job that the path names."""
     if job_id not in catalogue.jobs:
         raise HTTPException(404, "There is no such job, or it ended long ago. See GET /api/jobs.")

@@ -13,6 +13,7 @@ from needs import require
 from helpers.settings import ROOT
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
+TESTS = str(ROOT / "tests")
 DOCUMENT = (ROOT / "docs" / "rest.md").read_text()
 
 JQ = f"""#!{sys.executable}
@@ -94,7 +95,7 @@ def test_every_curl_example_works(demo):
             script.append("wait_for $JOB")
     done = subprocess.run(
         ["bash", "-c", at(client.address, "\n".join(script))], cwd=folder, check=False,
-        capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT}/tests"},
+        capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": TESTS},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     answers = re.findall(r"@@ (\d+) (\w+) (\S+)", done.stderr)
@@ -125,5 +126,5 @@ def test_every_route_that_the_document_names_exists(demo):
     client, _, _ = demo
     paths = client.get("/openapi.json").json()["paths"]
     for method, route in re.findall(r"`(GET|POST|DELETE) (/api/(?!v1/)[^`?]+)", DOCUMENT):
-        route = route.split(" ")[0].replace("/jobs/{id}", "/jobs/{job_id}")
-        assert method.lower() in paths[route], route
+        path = route.split(" ")[0].replace("/jobs/{id}", "/jobs/{job_id}")
+        assert method.lower() in paths[path], route
