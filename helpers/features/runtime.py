@@ -7,6 +7,7 @@ embeddings, however close.
 
 import os
 import sys
+import threading
 from contextlib import contextmanager, redirect_stderr
 from functools import cache
 from pathlib import Path
@@ -101,13 +102,16 @@ def tensorflow() -> ModuleType:
     return tensorflow
 
 
+_silence = threading.RLock()  # two threads at once would restore each other's silence for good
+
+
 @contextmanager
 def silence_stderr():
     """Throw away what libraries print past Python to the process' own error output.
 
     What Python prints there, such as a progress bar made within the block, is still seen.
     """
-    with os.fdopen(os.dup(2), "w", buffering=1) as kept, open(os.devnull, "w") as nowhere:
+    with _silence, os.fdopen(os.dup(2), "w", buffering=1) as kept, open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
         try:
             with redirect_stderr(kept if sys.stderr is sys.__stderr__ else sys.stderr):

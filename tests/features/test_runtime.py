@@ -1,6 +1,7 @@
 """float32, bfloat16 and int8: which is chosen, and how close each is to the real thing."""
 
 import os
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -168,3 +169,25 @@ def test_auto_follows_the_setting_says_so_and_names_itself_by_it(shared_settings
     made = VGG16(precision="auto", size=64, settings=settings, progress=False)
     assert made.name == "vgg16-conv5-max-64-bfloat16"
     assert "Precision: bfloat16, because BOOTCAMP_PRECISION says so." in capsys.readouterr().out
+
+
+def test_two_silences_at_once_leave_no_silence_behind(capfd):
+    begun, may_end = [threading.Event(), threading.Event()], [threading.Event(), threading.Event()]
+
+    def silence(number):
+        with runtime.silence_stderr():
+            begun[number].set()
+            may_end[number].wait(600)
+
+    threads = [threading.Thread(target=silence, args=[number]) for number in (0, 1)]
+    threads[0].start()
+    assert begun[0].wait(600)
+    threads[1].start()
+    assert not begun[1].wait(
+        0.2
+    )  # it waits for the first, so as not to take its silence for stderr
+    for number in (0, 1):
+        may_end[number].set()
+        threads[number].join()
+    os.write(2, b"heard\n")
+    assert capfd.readouterr().err == "heard\n"
