@@ -179,7 +179,7 @@ def test_two_silences_at_once_leave_no_silence_behind(capfd):
             begun[number].set()
             may_end[number].wait(600)
 
-    threads = [threading.Thread(target=silence, args=[number]) for number in (0, 1)]
+    threads = [threading.Thread(target=silence, args=[n], daemon=True) for n in (0, 1)]
     threads[0].start()
     assert begun[0].wait(600)
     threads[1].start()
