@@ -69,7 +69,7 @@ def summary(notebook):
     """Return what the cells tagged `summary` printed as JSON, merged into one dict."""
     tagged = [cell for cell in notebook.cells if "summary" in cell.metadata.get("tags", [])]
     outputs = [output for cell in tagged for output in cell.outputs]
-    printed = [json.loads(output.text) for output in outputs if output.output_type == "stream"]
+    printed = [json.loads(output.text) for output in outputs if output.get("name") == "stdout"]
     return {name: value for facts in printed for name, value in facts.items()}
 
 
