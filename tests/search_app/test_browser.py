@@ -658,6 +658,9 @@ def inside(room, shared_settings):
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.05)
     yield f"http://127.0.0.1:{port}", visitors
     server.should_exit = True
     thread.join()
