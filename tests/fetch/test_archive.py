@@ -1,6 +1,7 @@
 """Archives unpacked safely, whole and once, whichever program and format packed them."""
 
 import bz2
+import gc
 import gzip
 import lzma
 import os
