@@ -56,7 +56,8 @@ def test_a_frame_is_read_as_the_page_writes_it():
         b"", b"abc", struct.pack(">I", 9) + b"{}", struct.pack(">I", 2**32 - 1) + b"{}",
         struct.pack(">I", 2) + b"[]", struct.pack(">I", 2) + b"{}more", struct.pack(">I", 1) + b"1",
         *(struct.pack(">I", len(t)) + t for t in (
-            b'{"buffers": [-1]}', b'{"buffers": ["1"]}', b'{"buffers": 5}', b'{"buffers": [true]}',
+            b'{"buffers": [-1]}', b'{"buffers": [-1, 1]}', b'{"buffers": [0.0]}',
+            b'{"buffers": ["1"]}', b'{"buffers": 5}', b'{"buffers": [true]}',
             b'{"buffers": [1e9]}', b'{"buffers": [0,0,0,0,0]}', b"[" * 60_000, b"\xff\xfe",
             b'{"a":"' + b"x" * 70_000 + b'"}')),
     ],
