@@ -117,7 +117,7 @@ def _path(name, text):
     """Return `text` as a path that starts at the project's root or, after ~, at home."""
     whole = os.path.expanduser(text)  # it leaves the ~name of an unknown user as it is
     if whole.startswith("~"):
-        raise SettingsError(f"{name} is {text!r}, but there is no such user. Set it to a path.")
+        raise SettingsError(f"{name} is {text!r}, a user who isn't known here. Set it to a path.")
     return ROOT / whole
 
 

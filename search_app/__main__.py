@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     token = asked.token or ("" if local else new_token())
     link = address(asked.host, listener.getsockname()[1], token)
     app = create_app(settings, token, local, lambda: print(f"The search page is at {link}"))
-    print(f"Starting; the page says how far it is: {link}", flush=True)
+    print(f"Starting. The page shows how far along it is: {link}", flush=True)
     with suppress(KeyboardInterrupt):  # Uvicorn raises it again when all is closed
         uvicorn.Server(configuration(app)).run(sockets=[listener])
 
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Return what the command line asks for: host, port, token."""
     parser = argparse.ArgumentParser("python -m search_app", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 serves the network, too")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other computers in")
     parser.add_argument("--port", default=8866, type=int)
     parser.add_argument("--token", default="", help="what visitors must know; by default random")
     return parser.parse_args(arguments)
@@ -52,7 +52,7 @@ class AddressError(PlainError, OSError):
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket bound to `host` and `port`; raises AddressError when that can't be."""
     if not 0 <= port < 65536:
-        raise AddressError(f"{port} is no port. Choose one below 65536.")
+        raise AddressError(f"{port} isn't a port. Choose one from 0 to 65535.")
     try:
         family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(place, family=family, backlog=512)
@@ -60,7 +60,9 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             text = f"Port {port} is in use already. Stop what runs there, or choose another port"
             raise AddressError(f"{text}: --port {port + 1}.") from error
-        raise AddressError(f"{host}:{port} can't be served ({error.strerror}).") from error
+        raise AddressError(
+            f"{host}:{port} can't be served ({error.strerror}). Choose another --host or --port."
+        ) from error
 
 
 def address(host: str, port: int, token: str) -> str:

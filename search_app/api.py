@@ -1,21 +1,19 @@
 """The REST interface: search, browse and load folders from a program; examples in docs/rest.md."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from helpers.dataset.pictures import Picture
 from helpers.index import LabelFilter
 from helpers.search.engine import Engine
 from search_app import models, query, safe_paths, safe_url, thumbs
-from search_app.batcher import Slots
 from search_app.catalogue import Catalogue
 from search_app.jobs import Job
 from search_app.page import cached
@@ -23,10 +21,8 @@ from search_app.problems import RETRY_SECONDS, documented
 
 VERSION = "1"
 MAX_SEARCHES, MAX_FETCHES = 32, 8  # at once
-EDITING = asyncio.Lock()  # one deletion of pictures at a time
 
 router = APIRouter(prefix="/api", responses=documented(400, 401, 404, 422, 503), tags=["search"])
-fetches = Slots(MAX_FETCHES, "downloads")
 
 
 # What a request is about
@@ -47,7 +43,7 @@ Served = Annotated[Catalogue, Depends(served)]
 async def named(name: str, catalogue: Served) -> Engine:
     """Return the data set that the path names."""
     if name not in catalogue.engines:
-        raise HTTPException(404, "There is no such collection. GET /api/collections lists them.")
+        raise HTTPException(404, "No collection has this name. GET /api/collections lists them.")
     return catalogue.engines[name]
 
 
@@ -58,7 +54,7 @@ def identified(id: Annotated[models.Id, Query()], engine: Named, catalogue: Serv
     """Return the picture that `id` means."""
     picture = engine.pictures.get(id)
     if not picture or not catalogue.may_show(picture, engine):
-        raise HTTPException(404, "There is no such picture here. List the pictures to see the ids.")
+        raise HTTPException(404, "No picture here has this id. List the pictures to see their ids.")
     return picture
 
 
@@ -104,7 +100,9 @@ searching = {"dependencies": [Depends(place)], "responses": documented(413, 415)
 
 
 @router.post("/collections/{name}/search", **searching)
-def search(wanted: models.Search, engine: Named, catalogue: Served) -> models.Hits:
+def search(
+    wanted: models.Search, engine: Named, catalogue: Served, request: Request
+) -> models.Hits:
     """Search with a picture of the data set (`id`), at a `path`, or at a `url`."""
     if wanted.id is not None:
         return _search(_stored(wanted, engine, catalogue), wanted, engine, catalogue)
@@ -113,20 +111,20 @@ def search(wanted: models.Search, engine: Named, catalogue: Served) -> models.Hi
         if not path.is_file():
             raise safe_paths.PathError("That is a folder. Send the path of one picture.")
         return _search(thumbs.read_picture(path), wanted, engine, catalogue)
-    with fetches.one():
+    with request.app.state.service.fetches.one():
         content = safe_url.fetch(wanted.url)
     return _search(thumbs.read_picture(content, "the picture"), wanted, engine, catalogue)
 
 
 @router.post("/collections/{name}/search/upload", **searching)
 def search_upload(
-    file: Annotated[UploadFile, File()],
-    wanted: Annotated[models.Wishes, Depends(models.form_wishes)],
+    wanted: Annotated[models.Upload, Form(media_type="multipart/form-data")],
     engine: Named,
     catalogue: Served,
 ) -> models.Hits:
     """Search with an uploaded picture file."""
-    image = thumbs.read_picture(file.file.read(), (file.filename or "picture")[:120])
+    name = (wanted.file.filename or "picture")[:120]
+    image = thumbs.read_picture(wanted.file.file.read(), name)
     return _search(image, wanted, engine, catalogue)
 
 
@@ -141,7 +139,8 @@ def _search(source, wanted, engine, catalogue):
     unknown = sorted(set(wanted.labels) - set(engine.classes))
     if unknown:
         raise HTTPException(
-            422, f"There is no class “{unknown[0][:80]}” here. GET the collection to list them."
+            422,
+            f"“{unknown[0][:80]}” isn't a class here. GET the collection to list them.",
         )
     started = time.perf_counter()
     if not isinstance(source, str):
@@ -175,24 +174,13 @@ def list_pictures(
 
 
 @router.delete("/collections/{name}/pictures")
-async def delete_pictures(wanted: models.Ids, engine: Named, catalogue: Served) -> models.Deleted:
+def delete_pictures(wanted: models.Ids, engine: Named, catalogue: Served) -> models.Deleted:
     """Delete pictures from the index; their files stay, and the next load or start adds them."""
-    async with EDITING:
-        return {"deleted": await asyncio.to_thread(_delete, set(wanted.ids), engine, catalogue)}
-
-
-def _delete(ids, engine, catalogue):
-    count = engine.index.delete(ids)
-    kept = [one for one in engine.dataset.pictures if one.id not in ids]
-    # Replaced, not changed: other threads may be going through them.
-    engine.dataset = replace(engine.dataset, pictures=kept)
-    engine.pictures = {one.id: one for one in kept}
-    catalogue.changed()
-    return count
+    return {"deleted": catalogue.delete_pictures(engine, wanted.ids)}
 
 
 @router.get("/collections/{name}/picture")
-def show_picture(picture: Identified, engine: Named) -> models.Boxed:
+def show_picture(picture: Identified, engine: Named) -> models.PictureWithBoxes:
     """Show one picture's facts, with its annotated boxes."""
     return _facts(picture, engine) | {"boxes": [asdict(box) for box in picture.boxes]}
 
@@ -262,7 +250,7 @@ def list_jobs(catalogue: Served) -> models.Jobs:
 async def job(job_id: str, catalogue: Served) -> Job:
     """Return the job that the path names."""
     if job_id not in catalogue.jobs:
-        raise HTTPException(404, "There is no such job, or it ended long ago. See GET /api/jobs.")
+        raise HTTPException(404, "No job has this id any more. GET /api/jobs lists them.")
     return catalogue.jobs[job_id]
 
 

@@ -22,7 +22,8 @@ from helpers.files import read_json, write_json
 from helpers.index import collections
 from helpers.index.errors import MilvusError
 from helpers.search.engine import Engine
-from search_app import loading, safe_paths, thumbs
+from search_app import loading, safe_paths
+from search_app.batcher import Busy
 from search_app.jobs import Job
 from search_app.safe_paths import PathError
 from search_app.worker import FOLDERS
@@ -134,7 +135,7 @@ class Catalogue:
         self.changed()
 
     def drop(self, name: str) -> None:
-        """Remove a data set: its collection, vectors and thumbnails, but none of its pictures.
+        """Remove a data set: its collection and vectors, but none of its pictures.
 
         Raises CatalogueError for one that isn't there, was given at the start, or is loading.
         """
@@ -147,8 +148,22 @@ class Catalogue:
             extractor = engine.extractor
             vectors = vectors_folder(engine.dataset.name, extractor.name, extractor.settings)
             shutil.rmtree(vectors, ignore_errors=True)
-            thumbs.forget()
         self.changed()
+
+    def delete_pictures(self, engine: Engine, ids: Iterable[str]) -> int:
+        """Delete pictures from a data set, but not their files; return how many there were.
+
+        The next load adds those whose files are there.
+        """
+        with self._lock:
+            gone = set(ids)
+            count = engine.index.delete(gone)
+            kept = [one for one in engine.dataset.pictures if one.id not in gone]
+            # Replaced, not changed: other threads may be going through them.
+            engine.dataset = replace(engine.dataset, pictures=kept)
+            engine.pictures = {one.id: one for one in kept}
+        self.changed()
+        return count
 
     def _droppable(self, name):
         """Return the Engine of a data set that may be dropped."""
@@ -170,8 +185,8 @@ class Catalogue:
         """Load the folder at `text`, or what has changed in it; return its Job at once.
 
         A folder that is already loading returns the running Job. Raises PathError for a path that
-        isn't a folder below the roots, CatalogueError when it is served already, or when too many
-        wait.
+        isn't a folder below the roots, CatalogueError when it is served already, and Busy when too
+        many wait.
         """
         folder = safe_paths.resolve_inside(text, self.roots)
         if not folder.is_dir():
@@ -204,7 +219,7 @@ class Catalogue:
         for key in ended[: max(0, len(self._jobs) - MAX_JOBS + 1)]:
             del self._jobs[key]
         if len(self._jobs) >= MAX_JOBS:
-            raise CatalogueError("Too many folders are waiting. Try again when one has loaded.")
+            raise Busy("Too many folders are waiting. Try again when one has loaded.")
         job = Job(self._shown(folder))
         self._jobs[job.id] = self._loading[folder] = job
         self._loading = {key: one for key, one in self._loading.items() if one.running}

@@ -73,7 +73,7 @@ class Job:
         with self._lock:
             if state in RUNNING:
                 self._begun = time.monotonic()
-                self._view |= {"done": 0, "total": 0, "seconds": 0.0}
+                self._view |= {"done": 0, "total": 0, "seconds": 0.0} if state != "writing" else {}
             self._view |= {"state": state} | facts
             self._tell()
             if state not in RUNNING:

@@ -15,7 +15,7 @@ from helpers.errors import PlainError
 from helpers.features import Vectors, load_vectors
 from helpers.features.runtime import FeaturesError
 from helpers.index import Index
-from helpers.search.engine import Engine
+from helpers.search.engine import Engine, write
 from search_app.jobs import MAX_SKIPPED, Cancelled, Job
 from search_app.messages import explain
 from search_app.safe_paths import is_inside, shown
@@ -104,11 +104,9 @@ def _write(extractor, data, vectors, ledger, catalogue):
     known = catalogue.find(data.name, extractor.name)
     index = known.index if known else Index(data.name, extractor.name, catalogue.settings)
     # A folder is what it is now, even if most of it was deleted.
-    result = index.sync(data.pictures, vectors, progress=False, delete_most=True)
+    data, result = write(index, data, vectors, progress=False, delete_most=True)
     for name, reason in result.skipped:
         ledger.add(name, reason)
-    there = set(vectors.ids) - {name for name, _ in result.skipped}
-    data = replace(data, pictures=[one for one in data.pictures if one.id in there])
     # Queries must go through the network that the folder's own vectors were made with.
     alike = extractor.calibration == base.extractor.calibration
     networks = (base.extractor, base.embedder) if alike else (extractor, None)

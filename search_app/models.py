@@ -2,8 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Form
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from fastapi import UploadFile
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from search_app.query import MAX_K, MAX_LABELS
 
@@ -23,7 +30,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class Wishes(Strict):
+class SearchOptions(Strict):
     """How many hits, of which classes, with which score, for which part of the picture."""
 
     k: Annotated[int, Field(ge=1, le=MAX_K)] = 12
@@ -32,8 +39,24 @@ class Wishes(Strict):
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
     region: Region | None = Field(None, description="left, top, right, bottom, each 0 to 1")
 
+    @field_validator("k", "min_score", mode="before")
+    @classmethod
+    def number(cls, value: object) -> object:
+        """Refuse true and false, which Python takes for 1 and 0."""
+        if isinstance(value, bool):
+            raise ValueError("must be a number")
+        return value
 
-class Search(Wishes):
+    @field_validator("region")
+    @classmethod
+    def area(cls, region: list[float] | None) -> list[float] | None:
+        """Refuse a region of no area."""
+        if region and (region[0] >= region[2] or region[1] >= region[3]):
+            raise ValueError("left must be less than right, and top less than bottom")
+        return region
+
+
+class Search(SearchOptions):
     """A search with a picture of the data set, or one at a path or an address."""
 
     id: Id | None = None
@@ -48,15 +71,10 @@ class Search(Wishes):
         return self
 
 
-def form_wishes(
-    k: Annotated[int, Form(ge=1, le=MAX_K)] = 12,
-    labels: Annotated[list[Label] | None, Form(max_length=MAX_LABELS)] = None,
-    mode: Annotated[Literal["any", "all", "none"], Form()] = "any",
-    min_score: Annotated[float | None, Form(ge=-1, le=1, allow_inf_nan=False)] = None,
-    region: Annotated[list[Fraction] | None, Form(min_length=4, max_length=4)] = None,
-) -> Wishes:
-    """Return the wishes in a form's fields; `labels` and `region` are repeated."""
-    return Wishes(k=k, labels=labels or [], mode=mode, min_score=min_score, region=region)
+class Upload(SearchOptions):
+    """A search with an uploaded picture file; `labels` and `region` are repeated fields."""
+
+    file: UploadFile
 
 
 class Folder(Strict):
@@ -108,7 +126,7 @@ class PictureFacts(BaseModel):
     thumbnail: str
 
 
-class Boxed(PictureFacts):
+class PictureWithBoxes(PictureFacts):
     """A picture with its annotated boxes, in pixels from 1, inclusive, as VOC counts."""
 
     boxes: list[dict[str, Any]]
@@ -122,7 +140,7 @@ class Pictures(BaseModel):
     pictures: list[PictureFacts]
 
 
-class Found(PictureFacts):
+class HitFacts(PictureFacts):
     """A hit; `score` is the cosine similarity, 1 for the same picture."""
 
     rank: int
@@ -134,7 +152,7 @@ class Hits(BaseModel):
 
     count: int
     ms: float
-    hits: list[Found]
+    hits: list[HitFacts]
 
 
 class JobView(BaseModel):

@@ -5,6 +5,7 @@ it's sent: however slow a connection is, it costs bounded memory and holds up no
 """
 
 import asyncio
+import functools
 import mimetypes
 import threading
 from collections.abc import Callable
@@ -31,6 +32,7 @@ CSP = (
 router = APIRouter(include_in_schema=False)
 
 
+@functools.cache
 def files() -> dict[str, bytes]:
     """Return the page's files by name; `app.js` is the same module that widget.py joins."""
     found = {path.name: path.read_bytes() for path in sorted((BROWSER / "page").iterdir())}
@@ -52,7 +54,7 @@ def static(name: str, request: Request) -> Response:
     """Return one of the page's files, unless the browser has it already."""
     known = files()
     if name not in known:
-        raise HTTPException(404, "There is no such file of the page. Reload the page.")
+        raise HTTPException(404, "The page has no such file. Reload the page.")
     kind = mimetypes.guess_type(name)[0]
     return cached(request, f"{hash(known[name])}", lambda: known[name], kind)
 

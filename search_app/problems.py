@@ -97,8 +97,11 @@ async def _invalid(request: Request, error: RequestValidationError):
         return answer(415, f"This route takes {expected}. Send that, and say so in Content-Type.")
     if any(one["type"] == "json_invalid" for one in error.errors()):
         return answer(400, "The body isn't valid JSON. Check it, then send it again.")
-    said = [
-        f"{'.'.join(map(str, one['loc'][1:])) or 'body'}: {one['msg']}"
-        for one in error.errors()[:5]
-    ]
+    said = [_said(one) for one in error.errors()[:5]]
     return answer(422, f"{'; '.join(said)}. Correct that, then send it again.")
+
+
+def _said(error):
+    """Return which part of a request is wrong, and how."""
+    part = ".".join(map(str, error["loc"][1:])) or "body"
+    return f"{part}: {error['msg'].removeprefix('Value error, ')}"

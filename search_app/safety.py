@@ -112,7 +112,9 @@ class Guard:
             return answer(403, "Another website asked for this. Open the search page itself.")
         if self.token and not self._may_enter(scope, headers):
             refusal = answer(
-                401, "A token is needed. Open the link that the service printed when it started."
+                401,
+                "A token is needed. Open the link that the service printed when it started, "
+                "or send the token as Authorization: Bearer.",
             )
             refusal.headers["WWW-Authenticate"] = "Bearer"
             return refusal

@@ -13,12 +13,10 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 
-from helpers import dataset
 from helpers import settings as _settings
 from helpers.errors import PlainError
-from helpers.features import VGG16
-from helpers.index import Index, MilvusError, collections
-from helpers.search import Engine
+from helpers.index import MilvusError, collections
+from helpers.search import open_engine
 from helpers.settings import Settings
 from search_app import api, page, problems, safe_paths
 from search_app.batcher import Batcher, Slots
@@ -28,7 +26,6 @@ from search_app.page import Visitors
 from search_app.safety import Guard
 
 log = logging.getLogger(__name__)
-RETRY_SECONDS = 5  # after what couldn't be opened: another notebook may have closed it by then
 
 router = APIRouter(tags=["service"])
 
@@ -49,6 +46,7 @@ class Service:
         self.roots = safe_paths.resolved(settings.roots)
         self.catalogue, self.visitors = None, Visitors()
         self.searches = Slots(searches, "searches")
+        self.fetches = Slots(api.MAX_FETCHES, "downloads")
         self.step, self.done, self.total, self.problem = "Starting", 0, 0, ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="opening", daemon=True)
@@ -83,7 +81,8 @@ class Service:
             except PlainError as error:
                 self._note(error)
                 # Milvus is free when another notebook ends; the rest takes longer, also to try.
-                self._stop.wait(RETRY_SECONDS * (1 if isinstance(error, MilvusError) else 12))
+                times = 1 if isinstance(error, MilvusError) else 12
+                self._stop.wait(times * problems.RETRY_SECONDS)
             except Exception as error:
                 self.problem = explain(error)  # which logs it
                 return
@@ -100,35 +99,16 @@ class Service:
 
     def _open(self):
         """Return the Engine, after everything that this takes."""
-        settings = self.settings
-        self._begin("Opening Milvus")
-        collections(settings)  # if another program holds it, that shows before the long steps
-        self._begin("Loading the pictures")
-        data = dataset.load(settings, watch=self._watch)
-        self._begin("Loading VGG16")
-        extractor = VGG16(precision="auto", settings=settings, pictures=data.pictures)
-        self._begin("Embedding the pictures")
-        vectors = extractor.extract(data.pictures, data.name, watch=self._watch)
-        self._begin("Writing the index")
-        index = Index(data.name, extractor.name, settings)
-        try:
-            index.sync(data.pictures, vectors)
-        except BaseException:
-            index.close()
-            raise
-        self._begin("Counting")
-        return Engine(extractor, index, data, Batcher(extractor))
+        self._watch("Opening Milvus")
+        collections(self.settings)  # if another program holds it, that shows before the long steps
+        return open_engine("max", "auto", self.settings, Batcher, self._watch)
 
-    def _begin(self, step):
-        self._watch(0, 0)
-        self.step = step
-        if not self.problem:
-            log.info("%s …", step)
-
-    def _watch(self, done, total):
+    def _watch(self, step, done=0, total=0):
         if self._stop.is_set():
             raise Stopped
-        self.done, self.total = done, total
+        if step != self.step and not self.problem:
+            log.info("%s …", step)
+        self.step, self.done, self.total = step, done, total
 
 
 @router.get("/healthz")

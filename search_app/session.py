@@ -127,7 +127,7 @@ class Session:
         engine = self.engine
         picture = engine.pictures.get(picture_id)
         if not picture:
-            raise PathError(f"There is no picture “{picture_id}” in this data set. Choose another.")
+            raise PathError(f"This data set has no picture “{picture_id}”. Choose another one.")
         if not self.catalogue.may_show(picture, engine):
             raise PathError("This picture is outside the allowed folders. Choose another one.")
         return picture

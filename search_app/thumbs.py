@@ -15,7 +15,7 @@ from PIL import Image
 from helpers.dataset.pictures import PictureError, open_picture
 
 MAX_BYTES = 20_000_000
-THUMB_PIXELS, LARGE_PIXELS = 180, 900  # the short side of a thumbnail, the long side of a picture
+THUMB_SIDE, LARGE_SIDE = 180, 900  # the short side of a thumbnail, the long side of a picture
 _POOL = ThreadPoolExecutor(max_workers=4, thread_name_prefix="thumbs")
 
 
@@ -39,7 +39,7 @@ def check_size(count: int, name: str) -> None:
         raise PictureError(f"“{name}” is larger than {MAX_BYTES // 10**6} MB. Use a smaller copy.")
 
 
-def jpeg(image: Image.Image, side: int = LARGE_PIXELS, quality: int = 85) -> bytes:
+def jpeg(image: Image.Image, side: int = LARGE_SIDE, quality: int = 85) -> bytes:
     """Return `image`, shrunk into `side` × `side` pixels, as JPEG bytes."""
     image = image.copy()
     image.thumbnail((side, side))
@@ -67,14 +67,9 @@ def thumbs(paths: Sequence[Path | str | None]) -> list[bytes]:
     return list(_POOL.map(thumb, paths))
 
 
-def forget() -> None:
-    """Drop all thumbnails that are kept; they're drawn again when they're needed."""
-    _drawn.cache_clear()
-
-
 @functools.lru_cache(maxsize=4000)  # about 40 MB
 def _drawn(path, _size, _mtime_ns, _ctime_ns):
     try:
-        return jpeg(open_picture(path, (THUMB_PIXELS,) * 2), 2 * THUMB_PIXELS, quality=80)
+        return jpeg(open_picture(path, (THUMB_SIDE,) * 2), 2 * THUMB_SIDE, quality=80)
     except PictureError:
         return b""

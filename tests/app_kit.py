@@ -30,13 +30,16 @@ def extractor(settings):
     return VGG16(settings=real(settings))
 
 
-def engine(settings, folder, poolings=("max",)):
-    """Return Engines over 24 pictures, one per pooling, with all that they keep in `folder`."""
-    own = replace(settings, dataset=source(), milvus_uri=str(folder / "app.db"))
+def engine(settings, folder, poolings=("max",), uri=""):
+    """Return Engines over 24 pictures, one per pooling, with all that they keep in `folder`.
+
+    Their collections are in Milvus at `uri`, by default in that folder, too.
+    """
+    own = replace(settings, dataset=source(), milvus_uri=uri or str(folder / "app.db"))
     whole = dataset.load(own, progress=False)
     step = len(whole.pictures) // COUNT
     data = replace(whole, name="app-test", pictures=whole.pictures[::step][:COUNT])
-    network = extractor(replace(settings, milvus_uri=""))
+    network = extractor(replace(settings, milvus_uri="", milvus_token=""))
     return [_engine(replace(own, data=folder), network, data, pooling) for pooling in poolings]
 
 
@@ -48,6 +51,17 @@ def _engine(settings, network, data, pooling):
     index = Index(data.name, pooled.name, settings=settings)
     index.sync(data.pictures, vectors, progress=False)
     return Engine(pooled, index, data)
+
+
+class Noting:
+    """An embedder around an extractor, as a Batcher is one, that notes what it was asked for."""
+
+    def __init__(self, extractor):
+        self.extractor, self.sources = extractor, []
+
+    def embed(self, source):
+        self.sources.append(source)
+        return self.extractor.embed(source)
 
 
 def wait(session):

@@ -10,9 +10,12 @@ import importlib.util
 import os
 import socket
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from helpers.index import connection
 
 TOKEN = "root:Milvus"
 TURN = Path(tempfile.gettempdir()) / "bootcamp-milvus-server.turn"
@@ -70,3 +73,14 @@ def running_server(tmp_path_factory):
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture
+def there(here, server):
+    """Settings of the real server; its collections are dropped afterwards."""
+    settings = replace(here, milvus_uri=server.uri, milvus_token=server.token)
+    yield settings
+    client = connection.connect(server.uri, server.token)
+    for name in client.list_collections():
+        client.drop_collection(name)
+    client.close()

@@ -135,7 +135,7 @@ class Index(Collection):
         for row in self._rows(asked, output_fields=["vector"]):
             return np.asarray(row["vector"], dtype=np.float32)
         raise MilvusError(
-            f"There is no picture {picture_id!r} in the index. "
+            f"The index has no picture {picture_id!r}. "
             "Check the id, or add the picture with upsert."
         )
 

@@ -3,9 +3,9 @@
 Notebook 04 writes `embed` and `search` step by step; from there on everybody imports this class.
 """
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from helpers.dataset import Dataset, load
 from helpers.dataset.pictures import PictureSource
-from helpers.features import VGG16
-from helpers.index import Hit, Index, LabelFilter
+from helpers.features import VGG16, Vectors
+from helpers.index import Hit, Index, LabelFilter, SyncResult
 from helpers.settings import Settings
 
 AnyQuery = PictureSource | NDArray[np.float32]
@@ -37,7 +37,7 @@ class Engine:
         """List the pictures by id."""
         self.pictures = {picture.id: picture for picture in self.dataset.pictures}
 
-    @cached_property
+    @functools.cached_property
     def classes(self) -> list[str]:
         """Every label of the data set's pictures, sorted."""
         return sorted({label for picture in self.dataset.pictures for label in picture.labels})
@@ -81,15 +81,41 @@ def open_engine(
     precision: str = "float32",
     settings: Settings | None = None,
     embedder: Callable[[VGG16], Any] | None = None,
+    watch: Callable[[str, int, int], object] = lambda _step, _done, _total: None,
 ) -> Engine:
     """Return an Engine over the data set that the settings name, extracted and indexed first.
 
     What is already on disk is kept, so a second call takes seconds. `embedder(extractor)` makes
-    the Engine's embedder, if there is to be one.
+    the Engine's embedder, if there is to be one. `watch(step, done, total)` is told what is going
+    on; whatever it raises ends that, and what is done is kept.
     """
-    data = load(settings)
+
+    def begin(step):
+        watch(step, 0, 0)
+        return functools.partial(watch, step)
+
+    data = load(settings, watch=begin("Loading the pictures"))
+    begin("Loading VGG16")
     extractor = VGG16(pooling, precision, settings=settings, pictures=data.pictures)
-    vectors = extractor.extract(data.pictures, data.name)
+    watch_vectors = begin("Embedding the pictures")
+    vectors = extractor.extract(data.pictures, data.name, watch=watch_vectors)
+    begin("Writing the index")
     index = Index(data.name, extractor.name, settings=settings)
-    index.sync(data.pictures, vectors)
+    try:
+        data, _ = write(index, data, vectors)
+    except BaseException:
+        index.close()
+        raise
     return Engine(extractor, index, data, embedder and embedder(extractor))
+
+
+def write(
+    index: Index, data: Dataset, vectors: Vectors, progress: bool = True, delete_most: bool = False
+) -> tuple[Dataset, SyncResult]:
+    """Make `index` hold `data`; return the pictures that have a row now, and what that took.
+
+    It takes and raises what `Index.sync` does.
+    """
+    result = index.sync(data.pictures, vectors, progress, delete_most)
+    there = set(vectors.ids) - {name for name, _ in result.skipped}
+    return replace(data, pictures=[one for one in data.pictures if one.id in there]), result

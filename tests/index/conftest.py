@@ -1,4 +1,4 @@
 """Fixtures for all tests of the index."""
 
-from index_kit import filled, mounted, there  # noqa: F401
-from milvus_server import running_server  # noqa: F401
+from index_kit import filled, mounted  # noqa: F401
+from milvus_server import running_server, there  # noqa: F401

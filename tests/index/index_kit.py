@@ -3,14 +3,13 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from helpers.dataset.pictures import Picture
-from helpers.index import Index, collection_name, connection, milvus_lite
+from helpers.index import Index, collection_name, milvus_lite
 from helpers.settings import ROOT
 
 PAIR = ("sample", "vgg16-conv5-max-224")
@@ -70,17 +69,6 @@ def filled(here):
     with Index(*PAIR, here) as index:
         index.sync(some_pictures(300), clustered(300), progress=False)
         yield index, here
-
-
-@pytest.fixture
-def there(here, server):
-    """Settings of the real server; its collections are dropped afterwards."""
-    settings = replace(here, milvus_uri=server.uri, milvus_token=server.token)
-    yield settings
-    client = connection.connect(server.uri, server.token)
-    for name in client.list_collections():
-        client.drop_collection(name)
-    client.close()
 
 
 CHILD = """

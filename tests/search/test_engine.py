@@ -6,6 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from app_kit import Noting
 from PIL import Image
 
 from helpers import dataset
@@ -64,17 +65,6 @@ def test_an_indexed_query_needs_its_stored_vector_and_no_file(engine, tmp_path):
     assert without_files.search(gone[3].id, k=5) == engine.search(gone[3].id, k=5)
     with pytest.raises(PictureError):
         without_files.search(gone[3].path)
-
-
-class Noting:
-    """An embedder around an extractor, as the search page's is one."""
-
-    def __init__(self, extractor):
-        self.extractor, self.sources = extractor, []
-
-    def embed(self, source):
-        self.sources.append(source)
-        return self.extractor.embed(source)
 
 
 def test_queries_go_through_the_embedder_but_only_those_that_need_the_network(engine):

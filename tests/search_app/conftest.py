@@ -1,7 +1,9 @@
-"""One running service for all test files of the page and the REST interface."""
+"""An engine for each file of tests, and one running service for all of them."""
 
+import app_kit
 import pytest
 import service_kit
+from milvus_server import running_server, there  # noqa: F401
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,11 @@ def root(served):
 def photo(served):
     """The bytes of a photograph that is in the index."""
     return next((served[2] / "VOC2012" / "JPEGImages").glob("*.jpg")).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def engine(shared_settings, tmp_path_factory):
+    """An Engine over 24 pictures, for one file of tests."""
+    (engine,) = app_kit.engine(shared_settings, tmp_path_factory.mktemp("engine"))
+    yield engine
+    engine.index.close()

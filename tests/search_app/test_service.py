@@ -40,7 +40,7 @@ def test_a_busy_port_is_a_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("options", "environ", "sentence"),
     [
-        (["--port=99999"], {}, "99999 is no port"),
+        (["--port=99999"], {}, "99999 isn't a port"),
         (["--host=no.such.host.example"], {}, "can't be served"),
         ([], {"BOOTCAMP_OFFLINE": "perhaps"}, "neither yes nor no"),
     ],

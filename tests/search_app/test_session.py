@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from helpers.index import MilvusError
-from search_app import api, jobs, safe_url
+from search_app import jobs, safe_url
 from search_app.catalogue import Catalogue
 from search_app.messages import dispatch
 from search_app.session import Session
@@ -178,22 +178,11 @@ def test_a_part_is_another_query_and_the_whole_comes_back(visit, pictures):
     assert visit.shown["query"]["region"] is None
 
 
-class Counting:
-    """An embedder, as a batcher is one, that notes what it was asked for."""
-
-    def __init__(self, extractor):
-        self.extractor, self.sources = extractor, []
-
-    def embed(self, source):
-        self.sources.append(source)
-        return self.extractor.embed(source)
-
-
 def test_the_controls_search_again_without_embedding_again(visit, engines, pictures, monkeypatch):
     visit.session.upload(pictures[3].path.read_bytes(), "a.jpg")
     visit.wait()
     label = visit.shown["facts"]["classes"][0]
-    embedder = Counting(engines[0].extractor)
+    embedder = app_kit.Noting(engines[0].extractor)
     monkeypatch.setattr(engines[0], "embedder", embedder)
     visit.session.choose(k=24, labels=[label], mode="none")
     visit.wait()
@@ -584,7 +573,7 @@ def test_near_duplicates_are_those_of_the_data_set(visit, tmp_path, pictures):
     assert [member["id"] for member in group["members"]] == ["0.jpg", "1.jpg"]
     assert (group["count"], group["best"]) == (2, pytest.approx(1, abs=1e-4))
     assert (visit.shown["groups"]["count"], visit.shown["groups"]["pictures"]) == (1, 2)
-    api._delete({"1.jpg"}, visit.session.engine, visit.session.catalogue)
+    visit.session.catalogue.delete_pictures(visit.session.engine, ["1.jpg"])
     visit.session.details.groups(0.999)  # a program deleted it, in the same state
     visit.wait()
     assert visit.shown["groups"] == {"groups": [], "count": 0, "pictures": 0}
@@ -623,7 +612,7 @@ def test_a_closer_look_that_fails_says_so_where_it_was_asked_for(visit, pictures
     assert "query picture was removed" in told[1]["error"]
     visit.session.details.large("nothing")
     visit.wait()
-    assert "no picture “nothing” in this data set" in visit.shown["large"]["error"]
+    assert "has no picture “nothing”" in visit.shown["large"]["error"]
     assert "error" not in visit.shown.get("status", {})
 
 

@@ -19,13 +19,6 @@ matplotlib.use("agg")
 POOLS = (SEARCH, FETCH, DETAILS, FOLDERS)
 
 
-@pytest.fixture(scope="module")
-def engine(shared_settings, tmp_path_factory):
-    (engine,) = app_kit.engine(shared_settings, tmp_path_factory.mktemp("widgets"))
-    yield engine
-    engine.index.close()
-
-
 @pytest.fixture
 def app(engine, tmp_path):
     app = SearchApp(engine, roots=[tmp_path])
