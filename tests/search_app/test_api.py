@@ -394,3 +394,24 @@ def test_every_operation_documents_its_problems(client):
                 content = operation["responses"]["404"]["content"]
                 assert set(content) == {"application/problem+json"}
     assert "HTTPValidationError" not in json.dumps(document)
+
+
+@pytest.mark.parametrize("wrong", [
+    {"region": [0.9, 0.9, 0.1, 0.1]}, {"region": [0.5, 0.5, 0.5, 0.5]}, {"k": True},
+    {"min_score": True},
+])  # fmt: skip
+def test_what_would_mean_something_else_is_refused(client, wrong):
+    name = client.get("/api/collections").json()["collections"][0]["name"]
+    picture = client.get(f"/api/collections/{name}/pictures").json()["pictures"][0]["id"]
+    answer = client.post(f"/api/collections/{name}/search", json={"id": picture} | wrong)
+    assert answer.status_code == 422
+    assert "Value error" not in answer.json()["detail"]
+
+
+def test_an_unknown_field_of_a_form_is_refused(client, photo):
+    name = client.get("/api/collections").json()["collections"][0]["name"]
+    where = f"/api/collections/{name}/search/upload"
+    for fields, status in (({"k": "3"}, 200), ({"kk": "1"}, 422)):
+        answer = client.post(where, files={"file": ("a.jpg", photo)}, data=fields)
+        assert answer.status_code == status
+    assert "kk" in answer.json()["detail"]
