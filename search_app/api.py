@@ -83,7 +83,11 @@ def show_collection(engine: Named, catalogue: Served) -> models.Collection:
     index = engine.index.describe()
     own = {key: index[key] for key in ("index", "parameters", "metric", "dimension", "bytes")}
     made = {"dataset": engine.dataset.name, "extractor": engine.extractor.name}
-    return facts | made | {"classes": engine.classes, "index": own | {"milvus": index["milvus"]}}
+    return (
+        facts
+        | made
+        | {"classes": engine.dataset.classes, "index": own | {"milvus": index["milvus"]}}
+    )
 
 
 @router.delete("/collections/{name}", status_code=204, responses=documented(409))
@@ -136,7 +140,7 @@ def _stored(wanted, engine, catalogue):
 
 def _search(source, wanted, engine, catalogue):
     """Return the hits for `source`, an id, which doesn't find itself, or an image."""
-    unknown = sorted(set(wanted.labels) - set(engine.classes))
+    unknown = sorted(set(wanted.labels) - set(engine.dataset.classes))
     if unknown:
         raise HTTPException(
             422,

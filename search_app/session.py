@@ -104,7 +104,7 @@ class Session:
         before, wanted = self.options, replace(self.options, **options)
         engines = self.catalogue.engines
         engine = engines.get(str(wanted.engine), self.catalogue.default)
-        self.options = checked(wanted, engines, engine.classes)
+        self.options = checked(wanted, engines, engine.dataset.classes)
         self.publish("options", asdict(self.options))
         if before.engine != self.options.engine:
             self.publish_facts()
@@ -150,7 +150,7 @@ class Session:
     def publish_facts(self) -> None:
         """Tell the page which data sets there are, and what may be chosen in this one."""
         engine = self.engine
-        facts = {"count": self.catalogue.count(engine), "classes": engine.classes}
+        facts = {"count": self.catalogue.count(engine), "classes": engine.dataset.classes}
         facts |= {"engines": self.catalogue.data_sets(), "max_mb": thumbs.MAX_BYTES // 10**6}
         self.publish("facts", facts)
         self.publish("options", asdict(replace(self.options, engine=engine.index.name)))

@@ -2,12 +2,14 @@
 
 import ast
 import inspect
+import itertools
 import re
 from importlib import import_module, util
 
 import nbformat
 import pytest
 
+from helpers.course import run_notebooks
 from helpers.course.run_notebooks import NOTEBOOKS, notebook_paths
 from helpers.settings import ROOT
 
@@ -60,14 +62,14 @@ def test_code_cells_fit_a_projector(path):
 
 
 @NOTEBOOK
-def test_every_figure_has_a_text_alternative(path):
-    told = ""
-    for cell in cells(path):
-        if cell.cell_type == "markdown":
-            told = cell.source
-        elif "plt.show()" in cell.source and "solution" not in tags(cell):
-            alternative = re.search(r"\*\(.+\)\*", told, re.S)
-            assert alternative, f"{cell.id} shows a figure without a text alternative"
+def test_every_figure_has_its_words_folded_away_below_it(path):
+    for cell, below in itertools.pairwise(cells(path)):
+        if (
+            cell.cell_type == "code"
+            and "plt.show()" in cell.source
+            and "solution" not in tags(cell)
+        ):
+            assert run_notebooks.IN_WORDS.search(below.source), f"{cell.id} has no figure in words"
 
 
 @NOTEBOOK
@@ -85,12 +87,43 @@ def test_every_stub_has_a_check_and_a_tested_solution(path):
 
 
 @NOTEBOOK
+def test_running_everything_keeps_a_learners_answers(path):
+    """Only a stub assigns an answer's name, so Shift-Enter to the end overwrites none."""
+    sources = {cell.id: assigned(cell.source) for cell in cells(path, "code")}
+    for name in [name for name in sources if name.endswith("-stub")]:
+        others = set().union(*[names for other, names in sources.items() if other != name])
+        answers = {
+            n for n in sources[name] if re.search(rf"^{n} = \.\.\.", ids_source(path, name), re.M)
+        }
+        assert answers
+        assert not answers & others
+
+
+def assigned(source):
+    """Return the names that a cell assigns."""
+    stores = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)]
+    return {node.id for node in stores if isinstance(node.ctx, ast.Store)}
+
+
+def ids_source(path, name):
+    return next(cell.source for cell in cells(path) if cell.id == name)
+
+
+@NOTEBOOK
+def test_nothing_that_is_stored_gives_an_exercise_away(path):
+    for cell in cells(path, "code"):
+        if run_notebooks.spoils(cell):
+            assert not cell.outputs, f"{cell.id} stores an answer; run `make notebooks`"
+
+
+@NOTEBOOK
 def test_checked_outputs_are_there_to_be_checked(path):
     checked = [cell for cell in cells(path, "code") if "nbval-check-output" in tags(cell)]
     for cell in checked:
         assert cell.outputs, f"{cell.id} would pass without a check"
         assert cell.execution_count, f"{cell.id} would pass without a check"
-    assert all(cell.execution_count for cell in cells(path, "code")), "run `make notebooks`"
+    kept = [cell for cell in cells(path, "code") if not run_notebooks.spoils(cell)]
+    assert all(cell.execution_count for cell in kept), "run `make notebooks`"
 
 
 @NOTEBOOK

@@ -118,9 +118,15 @@ def rooms_imported(tree):
     return rooms | {"search_app" for parts in found if parts[0] == "search_app"}
 
 
-@pytest.mark.parametrize(("folder", "most"), [("helpers", 5400), ("search_app", 3250)])
+@pytest.mark.parametrize(
+    ("folder", "most"), [("helpers", 4900), ("helpers/course", 1300), ("search_app", 3250)]
+)
 def test_the_plumbing_stays_short_enough_to_read(folder, most):
-    assert sum(len(path.read_text().splitlines()) for path in python_files(folder)) <= most
+    """The teaching layer, `course`, is counted apart from the plumbing."""
+    paths = [
+        path for path in python_files(folder) if folder != "helpers" or "course" not in path.parts
+    ]
+    assert sum(len(path.read_text().splitlines()) for path in paths) <= most
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -2,10 +2,16 @@
 
 Each one becomes `build/NN_….html`, and what they measured becomes `build/summary.json`. With
 `--save` the outputs also go back into the notebooks, which is how the stored ones are made.
+
+A figure in words is a folded line below it, `<details><summary>In words</summary>…</details>`;
+it also becomes the figure's alternative text.
 """
 
 import argparse
+import html
+import itertools
 import json
+import re
 import subprocess
 import sys
 import time
@@ -15,12 +21,14 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
+from nbformat import NotebookNode
 
 from helpers.files import atomic_write, write_json
 from helpers.settings import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
 BUILD = ROOT / "build"
+IN_WORDS = re.compile(r"<details><summary>In words</summary>(.+?)</details>", re.S)
 METADATA = {  # the same on every machine
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -32,11 +40,12 @@ def notebook_paths() -> list[Path]:
     return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
 
-def execute(path: Path, timeout: float = 3600) -> nbformat.NotebookNode:
+def execute(path: Path, timeout: float = 3600, pages: Path | None = None) -> NotebookNode:
     """Return the notebook at `path`, executed in its own folder with a fresh kernel.
 
-    `timeout` is how many seconds one cell may take. A failing cell raises CellExecutionError; what
-    ran before it is in the HTML page all the same.
+    `timeout` is how many seconds one cell may take; `pages` is the folder of the HTML page, which
+    is build/ by default. A failing cell raises CellExecutionError; what ran before it is in the
+    page all the same.
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
@@ -49,20 +58,52 @@ def execute(path: Path, timeout: float = 3600) -> nbformat.NotebookNode:
     try:
         client.execute(stderr=subprocess.DEVNULL)  # cells' own messages come with their outputs
     finally:
-        name = {"metadata": {"name": path.stem.replace("_", " ")}}
-        page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, resources=name)
-        with atomic_write(BUILD / f"{path.stem}.html") as file:
-            file.write(page.encode())
+        describe_figures(notebook)
+        with atomic_write((pages or BUILD) / f"{path.stem}.html") as file:
+            file.write(page_of(notebook, path.stem.replace("_", " ")).encode())
     return notebook
 
 
+def describe_figures(notebook: NotebookNode) -> None:
+    """Give every figure in an executed notebook its words as alternative text."""
+    for cell, below in itertools.pairwise(notebook.cells):
+        words = IN_WORDS.search(below.source)
+        for output in figures(cell) if words else ():
+            output.metadata["image/jpeg"] = {"alt": " ".join(words[1].split())}
+
+
+def figures(cell):
+    """Return the outputs of a cell that are figures."""
+    return [output for output in cell.get("outputs", ()) if "image/jpeg" in output.get("data", {})]
+
+
+def page_of(notebook, name):
+    """Return an executed notebook as HTML; nbconvert's template drops alternative texts."""
+    resources = {"metadata": {"name": name}}
+    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, resources=resources)
+    drawn = [output for cell in notebook.cells for output in figures(cell)]
+    texts = iter([output.metadata.get("image/jpeg", {}).get("alt", "") for output in drawn])
+    return re.sub(
+        r'alt="No description has been provided for this image"',
+        lambda _: f'alt="{html.escape(next(texts, ""))}"',
+        page,
+    )
+
+
 def save(notebook, path):
-    """Store an executed notebook without what differs between runs: timings, widget state."""
+    """Store an executed notebook without timings, widget state and what would spoil an exercise."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code" and spoils(cell):
+            cell.outputs, cell.execution_count = [], None
     with atomic_write(path) as file:
         file.write(nbformat.writes(notebook).encode() + b"\n")
+
+
+def spoils(cell):
+    """Return whether a cell's output would give an exercise away: its solution's or check's."""
+    return "solution" in cell.metadata.get("tags", ()) or cell.id.endswith("-check")
 
 
 def summary(notebook):

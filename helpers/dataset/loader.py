@@ -1,6 +1,7 @@
 """Which pictures this run works on: PASCAL VOC, its first N, a folder, an archive or the sample."""
 
 import errno
+import functools
 import hashlib
 import os
 import re
@@ -47,6 +48,11 @@ class Dataset:
     pictures: list[Picture] = field(repr=False)
     ledger: Ledger = field(repr=False)
     folder: Path
+
+    @functools.cached_property
+    def classes(self) -> list[str]:
+        """Every label of the pictures, sorted; empty where nobody labelled them."""
+        return sorted({label for picture in self.pictures for label in picture.labels})
 
     def relative(self, picture: Picture) -> str:
         """Return the path of `picture` below the folder, with `/`: what a page may show of it."""

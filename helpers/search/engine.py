@@ -37,11 +37,6 @@ class Engine:
         """List the pictures by id."""
         self.pictures = {picture.id: picture for picture in self.dataset.pictures}
 
-    @functools.cached_property
-    def classes(self) -> list[str]:
-        """Every label of the data set's pictures, sorted."""
-        return sorted({label for picture in self.dataset.pictures for label in picture.labels})
-
     def embed(self, query: AnyQuery) -> NDArray[np.float32]:
         """Return the query's embedding, (dim,) float32 of unit norm.
 

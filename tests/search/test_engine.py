@@ -87,7 +87,7 @@ def test_many_threads_get_the_answers_of_one(engine):
 
 def test_the_classes_are_all_labels_in_order(engine):
     labels = {label for picture in engine.dataset.pictures for label in picture.labels}
-    assert engine.classes == sorted(labels)
+    assert engine.dataset.classes == sorted(labels)
     assert len(labels) > 1
 
 

@@ -1,0 +1,65 @@
+"""Two editions of the notebooks for a class: `python -m helpers.course.editions`.
+
+`build/learner/` has neither solutions nor outputs, to be handed out; `build/instructor/` has
+everything, executed on the data set that the settings name, with a page of each.
+"""
+
+import copy
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from helpers.course import run_notebooks
+from helpers.files import atomic_write
+
+
+def learner(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy without the cells tagged `solution` and without outputs."""
+    made = copy.deepcopy(notebook)
+    made.cells = [cell for cell in made.cells if "solution" not in cell.metadata.get("tags", ())]
+    for cell in made.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return made
+
+
+def instructor(path: Path, folder: Path) -> NotebookNode:
+    """Return the notebook at `path`, executed, with its page in `folder` and nothing folded away."""
+    made = run_notebooks.execute(path, pages=folder)
+    for cell in made.cells:
+        cell.metadata.pop("execution", None)
+        cell.metadata.pop("jupyter", None)
+    made.metadata.pop("widgets", None)
+    return made
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook, the whole of it or nothing."""
+    with atomic_write(path) as file:
+        file.write(nbformat.writes(notebook).encode() + b"\n")
+
+
+def main() -> int:
+    """Write both editions into build/; return the exit status of the process."""
+    handed_out, kept = run_notebooks.BUILD / "learner", run_notebooks.BUILD / "instructor"
+    for folder in (handed_out, kept):
+        shutil.rmtree(folder, ignore_errors=True)  # nothing of a notebook that is no longer there
+    for path in run_notebooks.notebook_paths():
+        write(learner(nbformat.read(path, as_version=4)), handed_out / path.name)
+        print(f"{path.stem:32}", end=" ", flush=True)
+        try:
+            write(instructor(path, kept), kept / path.name)
+        except CellExecutionError as error:
+            print(f"FAILED\n{error}\nThe cells before it are in {kept / path.stem}.html.")
+            return 1
+        print("both editions", flush=True)
+    print(f"For learners: {handed_out}\nFor instructors: {kept}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,15 @@
+"""The checks behind the exercises: is this answer right, and if it isn't, what helps?
+
+Every notebook calls them from its cells. A check works out the right answer from the learner's own
+data, prints praise, a known mistake or a hint, and returns True or False; it never raises.
+"""
+
+from helpers.lazy import lazy_exports
+
+__all__, __getattr__, __dir__ = lazy_exports(
+    __name__,
+    notebook_01=("dog_and_person", "most_often_alone", "boxes_drawn"),
+    notebook_02=("swapped_channels", "closest_classes", "strongest_channel"),
+    notebook_03=("person_no_car", "enough_recall", "found_again"),
+    notebook_04=("fooled", "region_search"),
+)

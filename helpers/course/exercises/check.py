@@ -1,0 +1,71 @@
+"""How an exercise answers: right, a mistake that it knows, or help that grows with each try."""
+
+import functools
+import operator
+from collections.abc import Callable
+
+UNANSWERED = "Not answered yet. Put your answer in place of the ... above and run both cells."
+
+
+class Mistake(str):
+    """What a judge returns for a wrong answer that it recognises: the sentence to print."""
+
+
+def check(nudge: str, hint: str, way: str) -> Callable:
+    """Return a decorator that turns a judge of answers into an exercise's check.
+
+    The judge, `judge(answer, *truth)`, returns True or a sentence of praise for a right answer,
+    and False or a Mistake for a wrong one. The check prints what that comes to and returns a bool.
+    The first wrong answer gets the `nudge`, the second the `hint`, and every further one the `way`
+    to the solution; the same answer again gets the same words. Whatever the judge raises means
+    that the answer is wrong: an answer may be anything at all.
+    """
+
+    def decorate(judge):
+        tried = []
+
+        @functools.wraps(judge)
+        def checked(answer, *truth) -> bool:
+            if answer is ...:
+                print(UNANSWERED)
+                return False
+            verdict = _verdict(judge, answer, truth)
+            mistaken = isinstance(verdict, Mistake)
+            if verdict and not mistaken:
+                print(verdict if isinstance(verdict, str) else "Right.")
+                return True
+            stage = _stage(tried, answer)
+            help = (nudge, hint, way)[stage]
+            print("Not quite.", f"{verdict} {way if stage == 2 else ''}" if mistaken else help)
+            return False
+
+        return checked
+
+    return decorate
+
+
+def whole(number) -> int:
+    """Return a whole number as an int, and raise TypeError for anything else, True included."""
+    if isinstance(number, bool):
+        raise TypeError("a bool is not a count")
+    return operator.index(number)
+
+
+def _verdict(judge, answer, truth):
+    """Return what the judge says; False if it, or making sense of what it says, raises."""
+    try:
+        verdict = judge(answer, *truth)
+        return verdict if isinstance(verdict, str) else bool(verdict)
+    except Exception:  # an answer may be of any type, and do anything when compared
+        return False
+
+
+def _stage(tried, answer):
+    """Return 0, 1 or 2: how much help this answer gets, by how many different ones came before."""
+    try:
+        key = repr(answer)[:1000]
+    except Exception:
+        key = str(type(answer))
+    if key not in tried:
+        tried.append(key)
+    return min(tried.index(key), 2)
