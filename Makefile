@@ -33,7 +33,7 @@ endif
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: lab app run setup unit test test-kit test-server test-browser lint bench notebooks kit lock clean help
+.PHONY: lab app run setup unit test test-kit test-server test-browser lint bench notebooks editions kit lock clean help
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --config=jupyter_server_config.json notebooks
@@ -69,6 +69,9 @@ lint: $(DEV)  ## check style and formatting
 
 notebooks: $(READY)  ## execute the notebooks on the sample and store their outputs
 	BOOTCAMP_DATASET=sample BOOTCAMP_DATA=build/notebook-data $(BIN)/python -m helpers.course.run_notebooks --save
+
+editions: $(READY)  ## build/learner/ without solutions, to hand out; build/instructor/ with all, executed
+	$(BIN)/python -m helpers.course.editions
 
 bench: $(DEV)  ## side-by-side measurements, each a table and a file in build/bench/
 	for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -28,7 +28,7 @@ def learner(notebook: NotebookNode) -> NotebookNode:
 
 
 def instructor(path: Path, folder: Path) -> NotebookNode:
-    """Return the notebook at `path`, executed, with its page in `folder` and nothing folded away."""
+    """Return the notebook at `path`, executed and unfolded, with its page in `folder`."""
     made = run_notebooks.execute(path, pages=folder)
     for cell in made.cells:
         cell.metadata.pop("execution", None)

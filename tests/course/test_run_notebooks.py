@@ -53,3 +53,37 @@ def test_main_runs_all_in_order_and_sums_up(tmp_path, build, monkeypatch, capsys
     saved = nbformat.read(path, as_version=4)
     assert saved.cells[0].execution_count == 1
     assert "widgets" not in saved.metadata
+
+
+def test_a_figures_words_become_its_alternative_text(tmp_path, build):
+    path = notebook(tmp_path, FIGURE, "2")
+    made = nbformat.read(path, as_version=4)
+    words = 'We see one.<details><summary>In words</summary>A line that\n"rises".</details>'
+    made.cells[1] = nbformat.v4.new_markdown_cell(words, id="after")
+    nbformat.write(made, path)
+    done = run_notebooks.execute(path)
+    assert (
+        run_notebooks.figures(done.cells[0])[0].metadata["image/jpeg"].alt == 'A line that "rises".'
+    )
+    assert 'alt="A line that &quot;rises&quot;."' in (build / "07_test_it.html").read_text()
+
+
+FIGURE = """
+from matplotlib import pyplot as plt
+from helpers.course import plots
+plots.use_style()
+plt.plot([1, 2])
+plt.show()
+"""
+
+
+def test_what_would_give_an_exercise_away_is_not_stored(tmp_path, build, monkeypatch):
+    monkeypatch.setattr(run_notebooks, "NOTEBOOKS", tmp_path)
+    path = notebook(tmp_path, "print(1)", "print(2)", "print(3)", tags=["solution"])
+    made = nbformat.read(path, as_version=4)
+    made.cells[1].id = "turn-1-check"
+    nbformat.write(made, path)
+    assert run_notebooks.main(["--save"]) == 0
+    kept = nbformat.read(path, as_version=4).cells
+    assert [len(cell.outputs) for cell in kept] == [1, 0, 0]
+    assert [cell.execution_count for cell in kept] == [1, None, None]
