@@ -9,7 +9,8 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from helpers.files import tree_size
-from helpers.index import connection, index_types, milvus_lite, names
+from helpers.index import build, connection, index_types, milvus_lite, names
+from helpers.index.build import TIMEOUT_SECONDS
 from helpers.index.errors import MilvusError, MissingRowsWarning, translate_error
 from helpers.index.filters import escaped, ids_in
 from helpers.index.schema import FIELDS, schema
@@ -18,7 +19,6 @@ from helpers.settings import Settings, from_environment
 ROWS_PER_CALL = 1000  # measured: smaller and larger batches are slower
 LOG_FLUSH_BYTES = 200_000  # of log that need no flush, about 90 rows
 RELOAD_ROWS = 4000  # new rows, of which a server at first searches only a part
-TIMEOUT_SECONDS = 120  # for one call, or for one index to be built
 STRONG = {"consistency_level": "Strong"}  # a read that sees everything written before it
 _seen = {}  # of each index that this process has open: when it was described, and how
 
@@ -62,25 +62,31 @@ class Collection(AbstractContextManager):
             connection.close(client, self.uri)
 
     def _call(self, action, method, *arguments, **options):
-        """Call a method of MilvusClient on this collection, loading the collection if need be.
+        """Call a method of the client on this collection, loading the collection if need be.
 
         `action` completes "Milvus could not …" in the MilvusError that is raised when it fails.
         """
         if self.client is None:
             raise MilvusError("This index is closed. Open it again with Index(…).")
-        function = getattr(self.client, method)
         options = {"timeout": TIMEOUT_SECONDS} | options
+        return self._told(action, self._loaded, getattr(self.client, method), arguments, options)
+
+    def _loaded(self, function, arguments, options):
         try:
-            try:
-                return connection.call(function, self.name, *arguments, **options)
-            except Exception as error:
-                if "load" not in str(error):
-                    raise
-                # Workaround (milvus-lite 3.2.2): when it starts, all its collections are released,
-                # and `milvus-lite server` may restart. Upstream: none known.
-                # Test: test_a_reopened_collection_must_be_loaded.
-                connection.call(self.client.load_collection, self.name, timeout=TIMEOUT_SECONDS)
-                return connection.call(function, self.name, *arguments, **options)
+            return function(self.name, *arguments, **options)
+        except Exception as error:
+            if "load" not in str(error):
+                raise
+            # Workaround (milvus-lite 3.2.2): when it starts, all its collections are released,
+            # and `milvus-lite server` may restart. Upstream: none known.
+            # Test: test_a_reopened_collection_must_be_loaded.
+            self.client.load_collection(self.name, timeout=TIMEOUT_SECONDS)
+            return function(self.name, *arguments, **options)
+
+    def _told(self, action, function, *arguments, **options):
+        """Return what `function` does, or raise a MilvusError that says what failed."""
+        try:
+            return function(*arguments, **options)
         except Exception as error:
             raise translate_error(error, action, self.uri) from None
 
@@ -91,7 +97,9 @@ class Collection(AbstractContextManager):
         self._unless_there("has_collection", self._create)
         self._check_whose()
         # new, or killed before it got one
-        self._unless_there("list_indexes", lambda: self._create_index(index_type or "EXACT", 0))
+        self._unless_there(
+            "list_indexes", lambda: self._build(build.create_index, index_type or "EXACT", 0)
+        )
         self._load()
         if self.is_lite:
             self._flush()  # what a killed process left in the log
@@ -161,28 +169,14 @@ class Collection(AbstractContextManager):
         when it takes longer than TIMEOUT_SECONDS.
         """
         _check_index_type(index_type, self.is_lite)
-        rows = self.count()
-        self._call("release", "release_collection")
-        self._call("drop the index of", "drop_index", "vector")
-        self._create_index(index_type, rows)
-        if not self.is_lite:  # which builds while it loads
-            self._wait_for_server()
-        self._load()
+        self._build(build.build_index, index_type, self.count())
         self._index()
 
-    def _create_index(self, index_type, rows):
+    def _build(self, function, index_type, rows):
+        """Call a function of `build` with what suits this number of rows."""
+        made_of = "IVF_FLAT" if index_type == "EXACT" else index_type
         parameters = index_types.build_parameters(index_type, rows)
-        index = self.client.prepare_index_params()
-        # Workaround (pymilvus 3.0.2, milvus-lite 3.2.2): a server reads the parameters beside
-        # `index_type`, Milvus Lite only inside `params`, else it silently uses its own. So they're
-        # given twice. Upstream: none known. Test: test_build_parameters_are_ignored_silently.
-        index.add_index(
-            "vector",
-            index_type="IVF_FLAT" if index_type == "EXACT" else index_type,
-            metric_type="COSINE",
-            params={**parameters, "params": parameters},
-        )
-        self._call("index", "create_index", index, sync=False)
+        self._told("index", function, self.client, self.name, made_of, **parameters)
 
     def _index(self, seen=False):
         """Return Milvus' description of the index; with `seen`, the last one will do."""
@@ -203,7 +197,7 @@ class Collection(AbstractContextManager):
         if max(wanted, nlist) > 2 * min(wanted, nlist):  # made for another number of rows
             self.rebuild(index_type)
         elif not self.is_lite:
-            self._wait_for_server()
+            self._told("index", build.wait_until_built, self.client, self.name)
             # Workaround (milvus 2.3.5): for 12 to 20 seconds after the index is finished it still
             # searches new rows in memory, and of more than about 5,000 only one eighth.
             # Upstream: https://github.com/milvus-io/milvus/issues/42848.
@@ -212,7 +206,7 @@ class Collection(AbstractContextManager):
                 self._call("release", "release_collection")
                 self._load()
         elif not milvus_lite.wait_until_indexed(self.uri, self.name, TIMEOUT_SECONDS):
-            raise _too_slow()
+            raise build.too_slow()
         self._confirm(rows + self.missing)
 
     def _flush(self):
@@ -222,18 +216,6 @@ class Collection(AbstractContextManager):
         # Upstream: none known. Test: test_rows_stay_in_the_log_without_a_flush.
         if not self.is_lite or tree_size(self.folder / "wal") > LOG_FLUSH_BYTES:
             self._call("flush", "flush")
-
-    def _wait_for_server(self):
-        # Workaround (milvus 2.3.5): "Finished" comes while rows are pending.
-        # Upstream: https://github.com/milvus-io/milvus/issues/40580.
-        # Test: test_an_index_is_finished_while_rows_are_pending.
-        end = time.monotonic() + TIMEOUT_SECONDS
-        while time.monotonic() < end:
-            state = self._index()
-            if state["state"] == "Finished" and not state["pending_index_rows"]:
-                return
-            time.sleep(0.2)
-        raise _too_slow()
 
     # The rows
 
@@ -317,10 +299,3 @@ def _check_index_type(index_type, is_lite):
     there = index_types.LITE_TYPES if is_lite else index_types.INDEX_TYPES
     if index_type not in (None, *there):
         raise MilvusError(f"There is no {index_type} index here. Choose one of {', '.join(there)}.")
-
-
-def _too_slow():
-    return MilvusError(
-        f"Milvus has not built the index within {TIMEOUT_SECONDS} seconds; all rows are written. "
-        "Open the index again later, or choose another index_type, such as EXACT."
-    )

@@ -4,6 +4,7 @@ Milvus Lite runs inside this process and keeps a folder, `….db`; a server is r
 `http://host:port`. MILVUS_URI alone decides which.
 """
 
+import functools
 import logging
 import os
 import re
@@ -11,7 +12,6 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -45,10 +45,27 @@ def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     return _worker.submit(function, *arguments, **options).result()
 
 
-def connect(uri: str, token: str = "") -> "MilvusClient":
+class Client:
+    """A MilvusClient, method by method, each of which runs where Ctrl-C can't reach it."""
+
+    def __init__(self, client: "MilvusClient"):
+        self._client = client
+
+    def __getattr__(self, name):
+        found = getattr(self._client, name)
+        if not callable(found):
+            return found
+        return functools.wraps(found)(functools.partial(call, found))
+
+    def __dir__(self):
+        return dir(self._client)
+
+
+def connect(uri: str, token: str = "") -> Client:
     """Return a client for a Milvus Lite path (`….db`) or a server (`http://host:port`).
 
-    Raises MilvusError, saying what is wrong and what to do about it.
+    It has the methods of pymilvus' MilvusClient, and Ctrl-C in one leaves it usable. Raises
+    MilvusError, saying what is wrong and what to do about it.
     """
     opened = []
     call(pymilvus)  # Ctrl-C while the thread starts would give us another, and the order would go
@@ -58,14 +75,14 @@ def connect(uri: str, token: str = "") -> "MilvusClient":
         return opened[0]
 
     try:
-        return call(open_client)
+        return Client(call(open_client))
     except KeyboardInterrupt:
         # The thread goes on opening; what it opens must not stay open without an owner.
         call(lambda: [close(client, uri) for client in opened])
         raise
 
 
-@cache
+@functools.cache
 def pymilvus() -> ModuleType:
     """Return the module pymilvus, imported so that it neither fails nor logs."""
     # Workaround (pymilvus 3.0.2): importing it fails when MILVUS_URI names a file, as ours may.
@@ -84,12 +101,12 @@ def pymilvus() -> ModuleType:
     return pymilvus
 
 
-def close(client: "MilvusClient", uri: str) -> None:
+def close(client: Client, uri: str) -> None:
     """Close a client; the lock of a Milvus Lite database is free after the last one."""
     if is_lite(uri):
         call(milvus_lite.close_client, client, uri)
     else:
-        call(client.close)
+        client.close()
 
 
 def _open_server(uri, token):

@@ -1,7 +1,8 @@
 """The index: finds the pictures whose vectors are nearest to a query, in a Milvus collection.
 
 Everything here runs unchanged on Milvus Lite and on a server; `MILVUS_URI` decides. Scores are
-cosine similarities in [-1, 1], higher is closer. Notebook 03 builds it in plain pymilvus first.
+cosine similarities in [-1, 1], higher is closer. Notebook 03 builds a smaller one in plain
+pymilvus first, and lists what this one does differently.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from helpers.files import tree_size
-from helpers.index import connection, index_types
+from helpers.index import index_types
 from helpers.index.collection import Collection
 from helpers.index.errors import MilvusError
 from helpers.index.filters import SLOTS, LabelFilter, check_text, expression, labels_of
@@ -200,7 +201,7 @@ class Index(Collection):
             "parameters": index.get("params", {}),
             "metric": index["metric_type"],
             "bytes": tree_size(self.folder) if self.is_lite else None,
-            "milvus": connection.call(self.client.get_server_version),
+            "milvus": self.client.get_server_version(),
             "uri": self.uri,
         }
 

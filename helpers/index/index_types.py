@@ -1,7 +1,7 @@
 """The types of vector index and their parameters, worked out from the number of rows.
 
 Build parameters say how the index is made, search parameters how hard it looks. Notebook 03
-compares the types.
+measures FLAT, IVF_FLAT, HNSW and EXACT.
 
 | type     | compares the query with              | why these parameters                          |
 | -------- | ------------------------------------ | --------------------------------------------- |
@@ -15,8 +15,9 @@ compares the types.
 | HNSW     | the neighbours along a graph         | M 16, efConstruction 200: its authors' middle |
 |          |                                      | ground; ef 256 for recall 0.99 (64: 0.94)     |
 
-Sources: the FAISS guidelines for nlist (4 to 16 √rows; 39 points per centroid); Malkov and
-Yashunin, Efficient and robust approximate nearest neighbor search using HNSW graphs (2018).
+Sources: FAISS, Guidelines to choose an index (nlist of 4 to 16 √rows, 30 to 256 rows per cell) and
+`min_points_per_centroid` in Clustering.h (it warns of fewer than 39); Malkov and Yashunin,
+Efficient and robust approximate nearest neighbor search using HNSW graphs (2018).
 """
 
 # Workaround (milvus-lite 3.2.2): EXACT exists because FLAT is searched in numpy and Python, not by

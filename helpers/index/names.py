@@ -83,7 +83,7 @@ def drop_collection(name: str, settings: _settings.Settings | None = None) -> No
                 f"{name} isn't a collection of this course. "
                 "helpers.index.collections() lists those that are."
             )
-        connection.call(client.drop_collection, name)
+        client.drop_collection(name)
 
 
 @contextmanager
@@ -100,9 +100,9 @@ def _milvus(settings, action) -> Iterator[Any]:
 
 def _ours(client):
     infos = []
-    for name in sorted(connection.call(client.list_collections)):
+    for name in sorted(client.list_collections()):
         with suppress(Exception):  # damaged, or dropped by somebody else in the meantime
-            described = connection.call(client.describe_collection, name)
+            described = client.describe_collection(name)
             given = dict(described.get("properties") or {})
             fields = {field["name"] for field in described["fields"]}
             if fields == (FIELDS if DATASET in given else OLD_FIELDS):

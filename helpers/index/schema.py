@@ -21,7 +21,7 @@ VectorsLike = Any
 
 
 def schema(dim: int):
-    """Return the schema of a collection for vectors of `dim` numbers; notebook 03 explains it."""
+    """Return the schema of a collection for vectors of `dim` numbers; notebook 03 makes its own."""
     from pymilvus import DataType, MilvusClient
 
     fields = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
