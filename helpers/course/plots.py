@@ -4,6 +4,7 @@ Every function returns its matplotlib Figure and labels what it draws. The colou
 and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell apart.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,22 +25,35 @@ INK, ACCENT = "#333333", "#0072B2"
 BOX_COLOURS = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00")
 THUMBNAIL = (36, 36)  # pixels of a picture on a map
 
+# Inches, but for the type, which is in points: large enough for the back row of a classroom.
+WIDTH, GAP, TITLE = 10, 0.12, 0.3
+TYPE, CAPTION = 13, 11
+LINE = 1.25 * CAPTION / 72
+
 
 def use_style() -> None:
-    """Set the figure style; figures are stored as JPEG, so that notebooks stay small."""
+    """Set the figure style; figures are stored as JPEG, so that notebooks stay small.
+
+    They have a white ground, in a dark notebook, too.
+    """
     set_matplotlib_formats("jpeg", pil_kwargs={"quality": 82})
-    plt.rcParams.update({"figure.dpi": 90, "axes.spines.top": False, "axes.spines.right": False})
+    frame = {"axes.spines.top": False, "axes.spines.right": False, "figure.facecolor": "white"}
+    large = {"font.size": TYPE, "axes.titlesize": TYPE, "axes.labelsize": TYPE}
+    smaller = dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), CAPTION)
+    plt.rcParams.update({"figure.dpi": 90, **frame, **large, **smaller})
 
 
 def annotated(pictures: Sequence[Picture], columns: int = 4) -> Figure:
     """Draw `pictures` in a grid, with the box and class name of every annotated object."""
-    figure, axes = _grid(len(pictures), columns, size=max(2.1, 8.5 / (columns + 1)))
-    for axis, picture in zip(axes, pictures, strict=False):
-        axis.imshow(open_picture(picture.path))
-        axis.set_title(", ".join(picture.labels), fontsize=9)
+    images = [open_picture(picture.path) for picture in pictures]
+    captions = [", ".join(picture.labels) for picture in pictures]
+    figure, axes = _grid(len(images), columns, captions=captions, tall=_tall(images))
+    for axis, image, picture in zip(axes, images, pictures, strict=True):
+        axis.imshow(image)
         names = sorted({box.label for box in picture.boxes})
         for box in picture.boxes:
-            _draw_box(axis, box, BOX_COLOURS[names.index(box.label) % len(BOX_COLOURS)])
+            colour = BOX_COLOURS[names.index(box.label) % len(BOX_COLOURS)]
+            _draw_box(axis, box, colour, image.width)
     return figure
 
 
@@ -58,40 +72,59 @@ def gallery(
     `wanted` gets a green frame and a tick, any other an orange frame and a cross; without `wanted`
     nothing is judged.
     """
-    figure, axes = _grid(len(hits) + 1, columns, title)
-    axes[0].imshow(open_picture(query))
-    axes[0].set_title("query\n" + ", ".join(wanted), fontsize=9, color=ACCENT)
-    axes[0].spines[:].set(visible=True, color=ACCENT, linewidth=3)
-    for rank, (axis, hit) in enumerate(zip(axes[1:], hits, strict=False), start=1):
-        axis.imshow(open_picture(pictures[hit.id].path))
+    images = [open_picture(query), *(open_picture(pictures[hit.id].path) for hit in hits)]
+    captions, colours = ["query\n" + ", ".join(wanted)], [ACCENT]
+    for rank, hit in enumerate(hits, start=1):
         shared = set(hit.labels) & set(wanted)
         mark, colour = ("✓ ", GOOD) if shared else ("✗ ", BAD) if wanted else ("", UNJUDGED)
-        axis.set_title(f"{mark}{rank} · {hit.score:.3f}\n{', '.join(hit.labels)}", fontsize=9)
+        captions.append(f"{mark}{rank} · {hit.score:.3f}\n{', '.join(hit.labels)}")
+        colours.append(colour)
+    figure, axes = _grid(len(images), columns, title, captions=captions, tall=_tall(images))
+    for axis, image, colour in zip(axes, images, colours, strict=True):
+        axis.imshow(image)
         axis.spines[:].set(visible=True, color=colour, linewidth=3)
+    axes[0].title.set_color(ACCENT)
     return figure
 
 
-def bars(counts: Mapping[str, float], xlabel: str, reference: float | None = None) -> Figure:
-    """Draw {name: number} as horizontal bars, largest on top; `reference` is a dashed line."""
+def bars(
+    counts: Mapping[str, float],
+    xlabel: str,
+    reference: float | Mapping[str, float] | None = None,
+    beside: tuple[Mapping[str, float], str] | None = None,
+) -> Figure:
+    """Draw {name: number} as horizontal bars, largest on top.
+
+    `reference` is a dashed line, or {name: number}, a mark on each bar. `beside` are the numbers
+    and the label of a second panel, whose bars keep the order of the first.
+    """
     names = sorted(counts, key=lambda name: (counts[name], name))
-    figure, axis = plt.subplots(figsize=(7, 0.6 + 0.24 * len(names)), layout="constrained")
-    drawn = axis.barh(names, [counts[name] for name in names], color=ACCENT)
-    whole = all(float(value).is_integer() for value in counts.values())
-    axis.bar_label(drawn, fmt="%d" if whole else "%.2f", padding=3, fontsize=8)
-    if reference is not None:
-        axis.axvline(reference, color=INK, linestyle="--", linewidth=1)
-    axis.set_xlabel(xlabel)
+    panels = [(counts, xlabel), *([beside] if beside else [])]
+    size = (WIDTH * (0.5 + 0.5 * len(panels)) * 0.7, 1 + 0.3 * max(len(names), 4))
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained"
+    )
+    for axis, (numbers, text) in zip(axes[0], panels, strict=True):
+        _draw_bars(axis, names, [numbers.get(name, 0) for name in names])
+        axis.set_xlabel(text)
+    if isinstance(reference, Mapping):
+        marks = {"color": BOX_COLOURS[0], "marker": "|", "markersize": 16, "markeredgewidth": 4}
+        axes[0, 0].plot([reference[name] for name in names], names, linestyle="", **marks)
+    elif reference is not None:
+        axes[0, 0].axvline(reference, color=INK, linestyle="--", linewidth=1)
     return figure
 
 
 def matrix(table: ArrayLike, names: Sequence[str], title: str, label: str) -> Figure:
     """Draw a square table, (n, n), as colours; `names` are on both axes, `label` on the scale."""
-    side = 1.5 + 0.32 * len(names)
-    figure, axis = plt.subplots(figsize=(side + 1, side), layout="constrained")
-    shown = axis.imshow(table, cmap="viridis")
-    axis.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=8)
-    axis.set_yticks(range(len(names)), names, fontsize=8)
+    side = 2.2 + 0.3 * len(names)
+    figure, axis = plt.subplots(figsize=(side + 1.2, side), layout="constrained")
     axis.set_title(title)
+    if not len(names):
+        return _nothing(axis)
+    shown = axis.imshow(table, cmap="viridis")
+    axis.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
+    axis.set_yticks(range(len(names)), names)
     figure.colorbar(shown, label=label, shrink=0.8)
     return figure
 
@@ -145,26 +178,133 @@ def overlays(pairs: Sequence[tuple[Image.Image, NDArray]], titles: Sequence[str]
     return figure
 
 
-def _grid(count, columns, title=None, size=2.1):
-    """Return a figure and its bare axes, at least `count`, with `columns` to a row."""
+def _grid(count, columns, title=None, size=None, captions=(), tall=()):
+    """Return a figure and its bare axes, `count` of them, in equal cells with `columns` to a row.
+
+    `size` is a cell's width in inches. `captions` begin at one height in every row; `tall` are the
+    heights of the pictures to come, in widths, so that no row is higher than it has to be.
+    """
     columns = max(1, min(columns, count))
-    rows = -(-count // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(size * columns, size * 1.1 * rows + 0.3), layout="constrained"
-    )
-    axes = np.atleast_1d(axes).ravel()
-    for axis in axes:
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set_visible(False)
+    size = size or WIDTH / max(columns, 2)
+    captions = [_wrapped(text, size) for text in captions] or [""] * count
+    tall = tall or [1.0] * count
+    rows = [slice(start, start + columns) for start in range(0, count, columns)]
+    above = [LINE * max(text.count("\n") + 1 for text in captions[row]) + 2 * GAP for row in rows]
+    high = [(size - GAP) * min(1.0, max(tall[row])) for row in rows]
+    ends = np.cumsum(np.add(above, high)) + (TITLE if title else 0)
+    figure = plt.figure(figsize=(size * columns, ends[-1] if count else 1))
     if title:
-        figure.suptitle(title, fontsize=12, color=INK)
+        figure.suptitle(title, fontsize=TYPE, color=INK, y=1, va="top")
+    if not count:
+        _nothing(figure.subplots())
+    axes = [_cell(figure, *divmod(n, columns), ends, high, size) for n in range(count)]
+    for n, (axis, text) in enumerate(zip(axes, captions, strict=True)):
+        pad = 72 * (above[n // columns] - 1.5 * GAP)
+        axis.set_title(text, fontsize=CAPTION, y=1, va="top", pad=pad)
     return figure, axes
 
 
-def _draw_box(axis, box, colour):
-    """Outline one object and write its class inside the upper left corner."""
+def _cell(figure, row, column, ends, high, size):
+    """Add the bare axis of one cell, in which a picture stands at the top."""
+    width, height = figure.get_size_inches()
+    corner = ((column * size + GAP / 2) / width, 1 - ends[row] / height)
+    axis = figure.add_axes((*corner, (size - GAP) / width, high[row] / height), anchor="N")
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+    return axis
+
+
+def _wrapped(text, size):
+    """Return a caption broken into lines that fit a cell `size` inches wide."""
+    fits = int((size - GAP) * 72 / (0.6 * CAPTION))
+    return "\n".join(textwrap.fill(line, fits, break_long_words=False) for line in text.split("\n"))
+
+
+def _tall(images):
+    """Return the heights of PIL images in widths."""
+    return [image.height / image.width for image in images]
+
+
+def _nothing(axis):
+    """Say on an axis that there is nothing to draw, and return its figure."""
+    axis.set_axis_off()
+    text = "There is nothing to draw here."
+    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, in_layout=False)
+    return axis.figure
+
+
+def _draw_bars(axis, names, values):
+    """Draw one panel of bars, each with its number."""
+    drawn = axis.barh(names, values, color=ACCENT)
+    whole = all(float(value).is_integer() for value in values)
+    paper = {"facecolor": "white", "edgecolor": "none", "pad": 0}
+    axis.bar_label(
+        drawn, fmt="{:,.0f}" if whole else "{:.2f}", padding=4, fontsize=CAPTION, bbox=paper
+    )
+    axis.margins(x=0.16, y=0.02)
+    if not names:
+        _nothing(axis)
+
+
+def _draw_box(axis, box, colour, width):
+    """Outline one object, and write its class into the upper corner nearer the picture's middle."""
     corner = (box.xmin - 1, box.ymin - 1)
-    width, height = box.xmax - box.xmin + 1, box.ymax - box.ymin + 1
-    axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=colour, linewidth=2))
-    paper = {"facecolor": colour, "edgecolor": "none", "pad": 1, "alpha": 0.85}
-    axis.text(box.xmin + 2, box.ymin + 4, box.label, fontsize=7, va="top", bbox=paper)
+    across, down = box.xmax - box.xmin + 1, box.ymax - box.ymin + 1
+    axis.add_patch(Rectangle(corner, across, down, fill=False, edgecolor=colour, linewidth=2.5))
+    paper = {"facecolor": colour, "edgecolor": "none", "pad": 1.5, "alpha": 0.85}
+    right = box.xmin + box.xmax > width
+    x, side = (box.xmax - 4, "right") if right else (box.xmin + 3, "left")
+    axis.text(x, box.ymin + 5, box.label, fontsize=9, ha=side, va="top", bbox=paper, clip_on=True)
+
+
+def cells_and_walk(
+    points: NDArray,
+    query: NDArray,
+    centres: NDArray,
+    in_cells: NDArray,
+    upper: Sequence[int],
+    walks: Sequence[Sequence[int]],
+    met: Sequence[int],
+) -> Figure:
+    """Draw which of `points`, (n, 2), two indexes compare with `query`, (2,): by cells, by a walk.
+
+    `centres`, (c, 2), are those of the cells, `in_cells`, (n,) booleans, the points in the probed
+    ones. `upper` are the rows of the upper layer, `walks` the rows passed in each layer, upper
+    first, and `met` those that the walks compared.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5.4), layout="constrained", sharey=True)
+    walked = np.isin(np.arange(len(points)), list(met))
+    for axis, compared in zip(axes, (in_cells, walked), strict=True):
+        axis.scatter(*points[~compared].T, s=9, color="#BBBBBB", label="not compared")
+        axis.scatter(*points[compared].T, s=22, color=ACCENT, label="compared")
+        axis.scatter(
+            *query, s=300, marker="*", color=BAD, edgecolor="white", label="query", zorder=4
+        )
+        axis.set(xlabel="first dimension", aspect="equal")
+    _draw_borders(axes[0], centres)
+    axes[0].scatter(*centres.T, s=60, marker="X", color=INK, edgecolor="white", label="centre")
+    circle = {"s": 70, "facecolor": "none", "edgecolor": INK, "linewidth": 0.8}
+    axes[1].scatter(*points[list(upper)].T, label="upper layer", **circle)
+    for rows, colour in zip(walks, BOX_COLOURS[0::4], strict=False):
+        for start, end in zip(rows[:-1], rows[1:], strict=True):
+            arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 2.5, "shrinkA": 0}
+            axes[1].annotate("", points[end], points[start], arrowprops=arrow, zorder=3)
+    axes[0].set(title="IVF: the nearest cells", ylabel="second dimension")
+    axes[1].set_title("HNSW: a walk, layer by layer")
+    named = {
+        text: mark
+        for axis in axes
+        for mark, text in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=5, frameon=False)
+    return figure
+
+
+def _draw_borders(axis, centres):
+    """Draw the line between each two cells: as far from one centre as from the next."""
+    sides = [np.linspace(*limits, 300) for limits in (axis.get_xlim(), axis.get_ylim())]
+    grid = np.stack(np.meshgrid(*sides), axis=-1)
+    gaps = np.linalg.norm(grid[:, :, None] - centres, axis=-1)
+    for own in range(len(centres)):
+        others = np.delete(gaps, own, axis=2).min(axis=2)
+        axis.contour(*sides, gaps[:, :, own] - others, [0], colors=INK, linewidths=0.7)

@@ -45,6 +45,43 @@ def test_gallery_without_labels_does_not_judge(pictures):
     assert frames(figure)[1] not in (plots.GOOD, plots.BAD)
 
 
+@pytest.fixture
+def shapes(tmp_path):
+    """A wide, a tall and a square picture, and one with a long caption."""
+    found = []
+    for number, size in enumerate([(60, 30), (30, 60), (40, 40), (60, 45)]):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", size, "teal").save(path)
+        labels = ("diningtable", "person", "pottedplant", "tvmonitor")[: 1 + number]
+        found.append(Picture(str(number), path, labels, (), *size))
+    return found
+
+
+def test_captions_begin_at_one_height_in_equal_cells(shapes):
+    figure = plots.annotated(shapes, columns=4)
+    figure.draw_without_rendering()
+    tops = {round(axis.title.get_window_extent().y1) for axis in figure.axes}
+    edges = {round(axis.get_window_extent().y1) for axis in figure.axes}  # of the pictures
+    assert len(tops) == len(edges) == 1
+    assert all(axis.title.get_window_extent().y0 > edges.copy().pop() for axis in figure.axes)
+
+
+def test_no_row_is_higher_than_its_pictures_and_captions(shapes):
+    figure = plots.annotated([shapes[0]] * 6, columns=3)
+    figure.draw_without_rendering()
+    above, below = figure.axes[0], figure.axes[3]
+    gap = above.get_window_extent().y0 - below.title.get_window_extent().y1
+    assert 0 < gap < 20
+
+
+def test_with_nothing_to_draw_a_figure_says_so():
+    empty = [plots.annotated([]), plots.bars({}, "x", beside=({}, "y"))]
+    empty.append(plots.matrix(np.zeros((0, 0)), [], "Together", "pictures"))
+    for figure in empty:
+        figure.draw_without_rendering()
+        assert figure.axes[0].texts[-1].get_text() == "There is nothing to draw here."
+
+
 def test_boxes_are_drawn_where_they_are(pictures):
     axis = plots.annotated([pictures["b"]]).axes[0]
     drawn = [(p.get_x(), p.get_y(), p.get_width(), p.get_height()) for p in axis.patches]
@@ -57,6 +94,14 @@ def test_bars_put_the_largest_on_top_and_show_chance():
     assert [label.get_text() for label in axis.get_yticklabels()] == ["bus", "cat"]
     assert axis.get_xlabel() == "mean P@10"
     assert [list(line.get_xdata()) for line in axis.lines] == [[0.5, 0.5]]
+
+
+def test_bars_beside_bars_keep_the_order_and_a_class_its_own_reference():
+    figure = plots.bars({"a": 3, "b": 5}, "pictures", {"a": 1, "b": 2}, ({"a": 9}, "objects"))
+    left, right = figure.axes
+    assert [bar.get_width() for bar in right.patches] == [9, 0]
+    assert [text.get_text() for text in left.texts] == ["3", "5"]
+    assert list(left.lines[0].get_xdata()) == [1, 2]
 
 
 def test_every_other_figure_draws(pictures, tmp_path):
