@@ -1,20 +1,11 @@
 """The exercises' checks accept right answers, hint at wrong ones, and never raise."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 
 from helpers.course import exercises
-from helpers.dataset.pictures import Box, Picture
 from helpers.index import Hit
 
-PICTURES = [
-    Picture("a", Path("a.jpg"), ("dog", "person"), (Box("dog", 3, 4, 5, 9),)),
-    Picture("b", Path("b.jpg"), ("dog",)),
-    Picture("c", Path("c.jpg"), ("cat",)),
-]
 LABELS = [("cat",), ("cat",), ("dog",), ("bus",)]
 VECTORS = np.eye(4, 6, dtype=np.float32)
 VECTORS[2, 0] = 0.8  # dogs are near cats
@@ -23,8 +14,6 @@ VECTORS[2, 0] = 0.8  # dogs are near cats
 @pytest.mark.parametrize(
     ("check", "right", "wrong"),
     [
-        (lambda answer: exercises.dog_and_person(answer, PICTURES), 1, 2),
-        (lambda answer: exercises.most_often_alone(answer, PICTURES), "cat", "dog"),
         (lambda answer: exercises.swapped_channels(answer, 0.8), "a little", "nothing"),
         (
             lambda answer: exercises.closest_classes(answer, LABELS, VECTORS),
@@ -42,13 +31,6 @@ def test_right_wrong_and_not_answered(check, right, wrong, capsys):
     for answer in (wrong, ..., None, "nonsense", ["nonsense"], [["nested"]], {}, np.arange(3)):
         assert check(answer) is False
         assert "Hint" in capsys.readouterr().out
-
-
-def test_rectangles_count_pixels_from_zero():
-    good = [plt.Rectangle((2, 3), 3, 6)]
-    assert exercises.boxes_drawn(good, PICTURES[0])
-    assert not exercises.boxes_drawn([plt.Rectangle((3, 4), 2, 5)], PICTURES[0])
-    assert not exercises.boxes_drawn(..., PICTURES[0])
 
 
 def test_filter_must_hold_for_every_hit():
