@@ -1,9 +1,10 @@
 """The search page as a widget, for notebook 04, and a figure where no widget runs.
 
-Notebook 04 teaches the search itself; `session.py` does it for a visitor, and this class only
+Notebook 04 writes the search itself; `session.py` does it for a visitor, and this class only
 carries messages between it and the browser, where the files in `browser/` draw the page.
 """
 
+import contextlib
 import functools
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import anywidget
 import traitlets
 
+from helpers.errors import PlainError
 from helpers.search.engine import AnyQuery, Engine
 from search_app.catalogue import Catalogue
 from search_app.messages import dispatch
@@ -57,6 +59,16 @@ class SearchApp(anywidget.AnyWidget):
     def __repr__(self):
         """Say what this is where no browser draws it."""
         return "SearchApp: the search page. Without widgets, use search_app.search(engine, query)."
+
+    def _repr_mimebundle_(self, **options):
+        """Add what a page that can't run widgets shows: a figure, one of our pictures' hits."""
+        from helpers.course import plots
+
+        data, metadata = super()._repr_mimebundle_(**options)
+        with contextlib.suppress(PlainError):  # a file that is gone mustn't take the page with it
+            engine = self.session.engine
+            data["image/jpeg"] = plots.jpeg(search(engine, engine.dataset.pictures[0].id, k=11))
+        return data, metadata
 
     def close(self) -> None:
         """End the visit, and take the page out of the notebook."""

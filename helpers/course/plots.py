@@ -4,6 +4,8 @@ Every function returns its matplotlib Figure and labels what it draws. The colou
 and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell apart.
 """
 
+import base64
+import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -85,6 +87,24 @@ def gallery(
         axis.spines[:].set(visible=True, color=colour, linewidth=3)
     axes[0].title.set_color(ACCENT)
     return figure
+
+
+class WidgetOrFigure:
+    """A widget, and in a page that can't run it, such as one made by nbconvert, a figure."""
+
+    def __init__(self, widget: Any, figure: Figure):
+        self.widget, self.picture = widget, jpeg(figure)
+
+    def _repr_mimebundle_(self, **_options):
+        return self.widget._repr_mimebundle_() | {"image/jpeg": self.picture}
+
+
+def jpeg(figure: Figure) -> str:
+    """Return a figure as a JPEG in base64, and close it, so that a notebook doesn't draw it too."""
+    file = io.BytesIO()
+    figure.savefig(file, format="jpeg", bbox_inches="tight", pil_kwargs={"quality": 82})
+    plt.close(figure)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def bars(
@@ -286,7 +306,7 @@ def cells_and_walk(
     circle = {"s": 70, "facecolor": "none", "edgecolor": INK, "linewidth": 0.8}
     axes[1].scatter(*points[list(upper)].T, label="upper layer", **circle)
     for rows, colour in zip(walks, BOX_COLOURS[0::4], strict=False):
-        for start, end in zip(rows[:-1], rows[1:], strict=True):
+        for start, end in np.column_stack([rows[:-1], rows[1:]]):
             arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 2.5, "shrinkA": 0}
             axes[1].annotate("", points[end], points[start], arrowprops=arrow, zorder=3)
     axes[0].set(title="IVF: the nearest cells", ylabel="second dimension")

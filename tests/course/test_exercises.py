@@ -22,7 +22,6 @@ VECTORS[2, 0] = 0.8  # dogs are near cats
         ),
         (lambda answer: exercises.strongest_channel(answer, "bus", LABELS, VECTORS), 3, 0),
         (lambda answer: exercises.enough_recall(answer, {1: 0.5, 4: 0.96, 8: 0.99}), 4, 8),
-        (lambda answer: exercises.fooled(answer, {"a": 0.1, "b": 0.9, "c": 1.0}), "a", "b"),
     ],
 )
 def test_right_wrong_and_not_answered(check, right, wrong, capsys):

@@ -1,13 +1,19 @@
 """The widget carries messages between the page and the session, and survives bad ones."""
 
+import base64
 import gc
+import io
 import shutil
 import threading
 import weakref
+from dataclasses import replace
+from pathlib import Path
 
 import app_kit
 import matplotlib
 import pytest
+from matplotlib import pyplot as plt
+from PIL import Image
 
 import search_app
 from search_app import SearchApp, widget
@@ -25,6 +31,19 @@ def app(engine, tmp_path):
     app_kit.wait(app.session)
     yield app
     app.close()
+
+
+def test_a_page_without_widgets_gets_a_figure_in_its_place(app, engine, monkeypatch):
+    data, _ = app._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == app.model_id
+    figure = Image.open(io.BytesIO(base64.b64decode(data["image/jpeg"])))
+    assert figure.format == "JPEG"
+    assert figure.width > 800
+    assert not plt.get_fignums()  # or the notebook would draw it once more
+    gone = [replace(picture, path=Path("gone.jpg")) for picture in engine.dataset.pictures]
+    monkeypatch.setattr(engine, "pictures", {picture.id: picture for picture in gone})
+    data, _ = app._repr_mimebundle_()
+    assert "image/jpeg" not in data
 
 
 def receive(app, content, *buffers):
