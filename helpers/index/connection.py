@@ -96,7 +96,7 @@ def pymilvus() -> ModuleType:
             os.environ["MILVUS_URI"] = uri
     # Workaround (pymilvus 3.0.2, milvus-lite 3.2.2): they log a traceback of what they also raise.
     # Upstream: none known. Test: test_a_locked_database_is_logged_but_not_explained.
-    for name in ("pymilvus", "milvus_lite"):
+    for name in ("pymilvus", "milvus_lite", "grpc._server"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return pymilvus
 
