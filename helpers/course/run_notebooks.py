@@ -53,6 +53,7 @@ def execute(path: Path, timeout: float = 3600, pages: Path | None = None) -> Not
         timeout=timeout,
         kernel_name="python3",
         extra_arguments=["--log-level=ERROR"],
+        store_widget_state=False,  # in a page, a figure stands in for a widget that can't run
         resources={"metadata": {"path": str(path.parent)}},
     )
     try:
