@@ -89,7 +89,7 @@ class Guard:
         early = self._with_cookie(scope) or self._refusal(scope, headers) or _too_large(headers)
         if early:
             return await early(scope, receive, send)
-        is_form = headers.get("content-type", "").startswith("multipart/")
+        is_form = _is_form(headers)
         try:
             with self.uploads.one() if is_form else nullcontext():
                 limit = MAX_UPLOAD if is_form else MAX_JSON
@@ -185,10 +185,15 @@ def _with_headers(send, path):
     return wrapped, answered
 
 
+def _is_form(headers):
+    """Return whether a body is a form, which may carry a picture; media types ignore case."""
+    return headers.get("content-type", "").lower().startswith("multipart/")
+
+
 def _too_large(headers):
     """Return a 413 when the request says itself that it is larger than anything allowed."""
     length = headers.get("content-length", "0")
-    limit = MAX_UPLOAD if headers.get("content-type", "").startswith("multipart/") else MAX_JSON
+    limit = MAX_UPLOAD if _is_form(headers) else MAX_JSON
     return answer(413, _too_much(limit)) if length.isdigit() and int(length) > limit else None
 
 

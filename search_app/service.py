@@ -111,12 +111,14 @@ class Service:
         self.step, self.done, self.total = step, done, total
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def alive() -> dict[str, str]:
     """Say that the process answers."""
     return {"status": "alive"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=problems.documented(503))
 async def ready(request: Request) -> Response:
     """Say that everything is open, or else how far along that is, or why it can't be."""

@@ -227,6 +227,7 @@ def test_a_body_that_turns_out_too_large_is_refused_while_it_arrives(local):
 def test_a_form_may_hold_a_picture_and_json_less(local):
     for kind, size, status in (
         ("multipart/form-data; boundary=x", 19_000_000, 200),
+        ("Multipart/Form-Data; boundary=x", 19_000_000, 200),
         ("multipart/form-data; boundary=x", 21_000_000, 413),
         ("application/json", 1_900_000, 200),
         ("application/json", 2_100_000, 413),

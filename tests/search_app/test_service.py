@@ -62,6 +62,7 @@ def test_page_and_probes_answer_before_anything_is_open_and_ctrl_c_frees_milvus(
     environ = environment(tmp_path)
     with process(environ) as (server, client, log):
         assert client.get("/healthz").status_code == 200
+        assert client.head("/healthz").status_code == 200  # as some load balancers ask
         first = client.get("/readyz")
         assert first.status_code == 503  # TensorFlow alone takes seconds
         assert int(first.headers["retry-after"]) > 0
