@@ -4,15 +4,19 @@ import contextlib
 import io
 from types import SimpleNamespace
 
+import matplotlib as mpl
 import nbformat
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 
+from helpers.course import plots
 from helpers.course.run_notebooks import NOTEBOOKS
 from helpers.dataset.pictures import Picture
 from helpers.features import Vectors
 from helpers.index import Index, connection
 
+mpl.use("Agg")
 COUNT = 60
 
 
@@ -36,7 +40,8 @@ def run(here, tmp_path, monkeypatch):
     exec("\n".join(imports), names)
     names |= small_set(tmp_path)
     yield execute, names
-    connection.close(names["client"], names["config"].milvus_uri)
+    if "client" in names:
+        connection.close(names["client"], names["config"].milvus_uri)
 
 
 def small_set(folder):
@@ -82,3 +87,21 @@ def test_the_lessons_second_run_and_filter_are_the_indexs(run):
         assert all("person" in hit and "car" not in hit for hit in hits)
     finally:
         names["index"].close()
+
+
+def test_the_walk_is_drawn_step_by_step(run):
+    execute, names = run
+    told = execute("plane", "walk", "walk-down")
+    assert "It finds the nearest point: True" in told
+    met, far, near = names["met"], names["far"], names["near"]
+    assert {*far, *near} <= met
+    assert far[-1] == near[0]
+    assert {*far} <= {*names["upper"]}
+    figure = plots.cells_and_walk(
+        names["points"], names["asked"], names["centres"], names["in_cells"], names["upper"],
+        [far, near], met,
+    )  # fmt: skip
+    cells, walk = figure.axes
+    assert len(walk.texts) == len(far) + len(near) - 2  # its arrows
+    assert not cells.texts
+    plt.close(figure)

@@ -122,7 +122,10 @@ def _id_mistake(ids, held, vectors):
     if absent := {*ids} - {*held}:
         return Mistake(f"`my_index` holds no picture {min(absent)!r}. Upsert it first.")
     if len(ids) != len({*ids}) or len(held) != len(ids):
-        return Mistake(f"`my_index` holds {len(held)} pictures, but you list {len(ids)} ids.")
+        told = (
+            f"`my_index` holds {len(held)} pictures, but you list {len(ids)} ids. List each once; "
+        )
+        return Mistake(told + "my_index.delete([…]) removes what should not be there.")
     return None
 
 
