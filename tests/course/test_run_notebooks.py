@@ -77,6 +77,23 @@ plt.show()
 """
 
 
+WIDGET = """
+import ipywidgets
+from matplotlib import pyplot as plt
+from helpers.course import plots
+plots.WidgetOrFigure(ipywidgets.Button(description="click"), plt.figure())
+"""
+
+
+def test_in_a_page_a_figure_stands_in_for_a_widget(tmp_path, build):
+    done = run_notebooks.execute(notebook(tmp_path, WIDGET))
+    assert len(done.cells[0].outputs) == 1
+    assert "application/vnd.jupyter.widget-view+json" in done.cells[0].outputs[0].data
+    page = (build / "07_test_it.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 1
+    assert "widget-view" not in page
+
+
 def test_what_would_give_an_exercise_away_is_not_stored(tmp_path, build, monkeypatch):
     monkeypatch.setattr(run_notebooks, "NOTEBOOKS", tmp_path)
     path = notebook(tmp_path, "print(1)", "print(2)", "print(3)", tags=["solution"])
