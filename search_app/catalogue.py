@@ -30,6 +30,10 @@ from search_app.worker import FOLDERS
 
 log = logging.getLogger(__name__)
 MAX_JOBS = 50  # that are remembered, and that may wait
+GONE = (
+    "%s is not there any more; its collection %s stays. If the folder isn't coming back, remove "
+    "the collection in Python: from helpers import index; index.drop_collection(%r)"
+)
 
 
 class CatalogueError(PlainError, ValueError):
@@ -236,6 +240,8 @@ class Catalogue:
         for name, folder in read_json(self._memory).items():
             if name in there and os.path.isdir(folder):
                 self._offer(folder)
+            elif name in there:
+                log.warning(GONE, folder, name, name)
         return None
 
     def _offer(self, folder):

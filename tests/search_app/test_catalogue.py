@@ -115,7 +115,7 @@ def test_taking_out_leaves_the_files_and_nothing_else(catalogue, pets, engine):
     assert engine.index.count() == before
 
 
-def test_the_next_start_offers_the_folders_that_are_still_there(engine, pets, tmp_path):
+def test_the_next_start_offers_the_folders_that_are_still_there(engine, pets, tmp_path, caplog):
     first, names = Catalogue([engine], [tmp_path]), {}
     for text in ("pets", "pets/more"):
         names[text] = loaded(first, text)[0]["collection"]
@@ -132,6 +132,8 @@ def test_the_next_start_offers_the_folders_that_are_still_there(engine, pets, tm
     job.wait()
     assert list(second.engines) == [engine.index.name, names["pets"]]
     assert rows(job.view()) == ("done", 1, 1, 3)
+    assert (job.view()["done"], job.view()["total"]) == (4, 4)
+    assert f"index.drop_collection('{names['pets/more']}')" in caplog.text
     second.close()
     third = Catalogue([engine], [pets / "nowhere"])
     third._offer_again()
