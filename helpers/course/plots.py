@@ -7,6 +7,7 @@ and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers
 import base64
 import io
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from helpers.dataset import Picture, open_picture
 GOOD, BAD, UNJUDGED = "#009E73", "#D55E00", "#CCCCCC"
 INK, ACCENT = "#333333", "#0072B2"
 BOX_COLOURS = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00")
-THUMBNAIL = (36, 36)  # pixels of a picture on a map
+THUMBNAIL = (48, 48)  # pixels of a picture on a map
 
 # Inches, but for the type, which is in points: large enough for the back row of a classroom.
 WIDTH, GAP, TITLE = 10, 0.12, 0.3
@@ -50,12 +51,14 @@ def annotated(pictures: Sequence[Picture], columns: int = 4) -> Figure:
     images = [open_picture(picture.path) for picture in pictures]
     captions = [", ".join(picture.labels) for picture in pictures]
     figure, axes = _grid(len(images), columns, captions=captions, tall=_tall(images))
+    every = sorted({box.label for picture in pictures for box in picture.boxes})
     for axis, image, picture in zip(axes, images, pictures, strict=True):
         axis.imshow(image)
-        names = sorted({box.label for box in picture.boxes})
+        few = len(every) <= len(BOX_COLOURS)  # else a class has its colour for one picture only
+        names = every if few else sorted({box.label for box in picture.boxes})
         for box in picture.boxes:
             colour = BOX_COLOURS[names.index(box.label) % len(BOX_COLOURS)]
-            _draw_box(axis, box, colour, image.width)
+            _draw_box(axis, box, colour, image)
     return figure
 
 
@@ -150,51 +153,68 @@ def matrix(table: ArrayLike, names: Sequence[str], title: str, label: str) -> Fi
 
 
 def side_by_side(images: Sequence[Image.Image | NDArray], titles: Sequence[str]) -> Figure:
-    """Draw images (PIL, (h, w, 3) uint8 or float in [0, 1], or (h, w)) next to each other."""
-    figure, axes = _grid(len(images), len(images))
-    for axis, image, text in zip(axes, images, titles, strict=True):
-        axis.imshow(image)
-        axis.set_title(text, fontsize=9)
+    """Draw images (PIL, (h, w, 3) uint8 or float in [0, 1], or (h, w) in grey) in one row."""
+    tall = [np.asarray(image).shape[0] / np.asarray(image).shape[1] for image in images]
+    figure, axes = _grid(len(images), len(images), captions=titles, tall=tall)
+    for axis, image in zip(axes, images, strict=True):
+        axis.imshow(image, cmap="gray")
     return figure
 
 
 def feature_maps(maps: NDArray, channels: Sequence[int], title: str) -> Figure:
     """Draw some channels of a feature map, (h, w, c), each on its own grey scale."""
-    figure, axes = _grid(len(channels), 8, title, size=1.3)
+    figure, axes = _grid(len(channels), 6, title, captions=[f"no. {each}" for each in channels])
     for axis, channel in zip(axes, channels, strict=True):
         axis.imshow(maps[..., channel], cmap="gray")
-        axis.set_title(f"channel {channel}", fontsize=7)
     return figure
 
 
-def picture_map(points: NDArray, pictures: Sequence[Picture], title: str) -> Figure:
-    """Draw pictures as thumbnails at `points`, (n, 2), framed in their first label's colour."""
-    firsts = [picture.labels[0] if picture.labels else "none" for picture in pictures]
-    colours = dict(zip(sorted(set(firsts)), plt.get_cmap("tab20").colors * 9, strict=False))
-    figure, axis = plt.subplots(figsize=(10, 8), layout="constrained")
-    for point, picture, first in zip(points, pictures, firsts, strict=True):
-        thumbnail = open_picture(picture.path, THUMBNAIL)
+def picture_map(
+    points: NDArray, pictures: Sequence[Picture], variance: Sequence[float], thumbnails: int = 40
+) -> Figure:
+    """Draw every picture as a dot at its point, (n, 2), and some of them as thumbnails.
+
+    `variance` are the shares, in [0, 1], that the two directions have of the whole. The six first
+    labels that are most frequent have a colour, and their name stands at their median.
+    """
+    firsts = np.array([picture.labels[0] if picture.labels else "" for picture in pictures])
+    common = [name for name, _ in Counter(filter(None, firsts)).most_common(len(BOX_COLOURS))]
+    colour_of = dict(zip(common, BOX_COLOURS, strict=False))
+    colours = [colour_of.get(first, UNJUDGED) for first in firsts]
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.75 * WIDTH), layout="constrained")
+    axis.scatter(*points.T, s=12, c=colours)
+    for row in _spread(points, thumbnails):
+        thumbnail = open_picture(pictures[row].path, THUMBNAIL)
         thumbnail.thumbnail(THUMBNAIL)
-        frame = {"edgecolor": colours[first], "linewidth": 2}
         stamp = OffsetImage(np.asarray(thumbnail))
-        axis.add_artist(AnnotationBbox(stamp, tuple(point), pad=0.1, bboxprops=frame))
-    axis.update_datalim(points)
-    axis.autoscale_view()
-    axis.set(title=title, xlabel="first component", ylabel="second component")
-    handles = [Rectangle((0, 0), 1, 1, color=colour) for colour in colours.values()]
-    figure.legend(handles, list(colours), loc="outside right upper", fontsize=8)
+        frame = {"edgecolor": colours[row], "linewidth": 3}
+        axis.add_artist(AnnotationBbox(stamp, points[row], pad=0.1, bboxprops=frame))
+    for name, colour in colour_of.items():
+        paper = {"facecolor": colour, "edgecolor": INK, "boxstyle": "round"}
+        spot = np.median(points[firsts == name], axis=0)
+        axis.text(*spot, name, fontsize=TYPE, ha="center", va="center", bbox=paper, zorder=9)
+    axis.set_xlabel(f"first direction, {variance[0]:.0%} of the variance")
+    axis.set_ylabel(f"second direction, {variance[1]:.0%}")
     return figure
+
+
+def _spread(points, count):
+    """Return up to `count` rows of points that are far from each other, from the first on."""
+    chosen, far = [], np.full(len(points), np.inf)
+    for _ in range(min(count, len(points))):
+        chosen.append(int(far.argmax()))
+        far = np.minimum(far, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return chosen
 
 
 def overlays(pairs: Sequence[tuple[Image.Image, NDArray]], titles: Sequence[str]) -> Figure:
-    """Draw (image, heat map) pairs, each map, (h, w) float in [0, 1], in colour over its image."""
-    figure, axes = _grid(len(pairs), len(pairs), size=3.2)
-    for axis, (image, heat), text in zip(axes, pairs, titles, strict=True):
+    """Draw (image, heat map) pairs, two to a row, the map, (h, w) in [0, 1], over its image."""
+    figure, axes = _grid(len(pairs), 2, captions=titles, tall=_tall([image for image, _ in pairs]))
+    for axis, (image, heat) in zip(axes, pairs, strict=True):
         extent = (0, image.width, image.height, 0)
         axis.imshow(image, extent=extent)
         opacity = 0.2 + 0.5 * np.clip(heat, 0, 1)  # cold regions keep their own colours
         axis.imshow(heat, cmap="inferno", alpha=opacity, extent=extent, vmin=0, vmax=1)
-        axis.set_title(text, fontsize=9)
     return figure
 
 
@@ -266,15 +286,17 @@ def _draw_bars(axis, names, values):
         _nothing(axis)
 
 
-def _draw_box(axis, box, colour, width):
-    """Outline one object, and write its class into the upper corner nearer the picture's middle."""
+def _draw_box(axis, box, colour, image):
+    """Outline one object and write its class beside a corner, above it where it's small."""
     corner = (box.xmin - 1, box.ymin - 1)
     across, down = box.xmax - box.xmin + 1, box.ymax - box.ymin + 1
     axis.add_patch(Rectangle(corner, across, down, fill=False, edgecolor=colour, linewidth=2.5))
     paper = {"facecolor": colour, "edgecolor": "none", "pad": 1.5, "alpha": 0.85}
-    right = box.xmin + box.xmax > width
-    x, side = (box.xmax - 4, "right") if right else (box.xmin + 3, "left")
-    axis.text(x, box.ymin + 5, box.label, fontsize=9, ha=side, va="top", bbox=paper, clip_on=True)
+    right = box.xmin + box.xmax > image.width
+    above = down < 0.25 * image.height and box.ymin > 0.1 * image.height
+    place = (box.xmax - 4 if right else box.xmin + 3, box.ymin - 6 if above else box.ymin + 5)
+    side = {"ha": "right" if right else "left", "va": "bottom" if above else "top"}
+    axis.text(*place, box.label, fontsize=9, bbox=paper, clip_on=True, **side)
 
 
 def cells_and_walk(
