@@ -3,6 +3,7 @@
 import re
 from importlib import import_module
 
+import nbformat
 import pytest
 from defusedxml import ElementTree
 from test_project import BELOW
@@ -105,3 +106,10 @@ def test_every_make_target_in_the_prose_exists():
 
 def test_the_readme_is_read_in_minutes():
     assert len(README.splitlines()) <= 150
+
+
+def test_notebook_04_repeats_what_was_measured_on_photographs():
+    told = re.search(r"^\| 600 photographs[^|]*(\|.*)$", README, re.M)[1]
+    notebook = nbformat.read(ROOT / "notebooks" / "04_search_by_image.ipynb", as_version=4)
+    text = next(cell.source for cell in notebook.cells if cell.id == "measure-photographs")
+    assert re.search(r"^\| 600 photographs[^|]*(\|.*)$", text, re.M)[1] == told
