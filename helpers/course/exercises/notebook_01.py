@@ -76,7 +76,7 @@ def rarely_alone(answer: str, pictures: Sequence[Picture]) -> str | bool:
     alone = Counter(picture.labels[0] for picture in pictures if len(picture.labels) == 1)
     share = {name: alone[name] / shown[name] for name in shown}
     if len(set(share.values())) < 2:
-        return "No labels differ in this in your pictures, so there is nothing to find. Go on."
+        return "None of your classes is alone more often than another: nothing to find here. Go on."
     if answer not in share:
         return Mistake(f"Give a class by its name, such as {min(share)!r}.")
     if share[answer] == min(share.values()):
