@@ -137,7 +137,7 @@ def fill(folder, pictures, rows):
 def embed_links(extractor, filled, real):
     """Give the links vectors of their own: those of their pictures, turned a little."""
     folder = vectors_folder(filled.name, extractor.name, extractor.settings)
-    keys = ("extractor", "weights", "dim", "calibration")
+    keys = ("extractor", "weights", "dim", "ranges")
     manifest = read_manifest(folder)
     rng = np.random.default_rng(1)
     with open_for_writing(folder, {key: manifest[key] for key in keys}) as store:

@@ -130,7 +130,7 @@ def ours(given, some):
     from helpers.features import VGG16
 
     here = settings.from_environment()  # where the weights are; the vectors go elsewhere
-    extractor = VGG16(precision=given.way, settings=here, pictures=some, progress=False)
+    extractor = VGG16(precision=given.way, settings=here, progress=False)
     extractor.settings = replace(here, data=given.folder / "vectors")
     start = time.perf_counter()
     vectors = extractor.extract(some, f"round-{given.number}", progress=False)
@@ -189,8 +189,8 @@ def summary(rounds, values, some):
         "peak_rss_mb_of": peaks,
         "query_p50_ms": rounded({way: median(way, "query_p50_ms") for way in PRECISIONS}, 1),
         "minutes_for_voc": rounded({way: VOC / rate[way] / 60 for way in WAYS}, 1),
-        "chosen_by_auto": choose(setting, VOC)[0],
-        "chosen_by_auto_because": choose(setting, VOC)[1],
+        "chosen_by_auto": choose(setting)[0],
+        "chosen_by_auto_because": choose(setting)[1],
     }
 
 

@@ -55,6 +55,8 @@ def _load(job, folder, catalogue):
     if not vectors.ids and state == "done":
         raise _no_picture(folder)
     facts = _write(extractor, data, vectors, ledger, catalogue) if vectors.ids else {}
+    if state == "done":
+        facts |= dict.fromkeys(("done", "total"), len(data.pictures))
     job.step(state, **facts, **_skipped(ledger))
 
 
@@ -107,10 +109,7 @@ def _write(extractor, data, vectors, ledger, catalogue):
     data, result = write(index, data, vectors, progress=False, delete_most=True)
     for name, reason in result.skipped:
         ledger.add(name, reason)
-    # Queries must go through the network that the folder's own vectors were made with.
-    alike = extractor.calibration == base.extractor.calibration
-    networks = (base.extractor, base.embedder) if alike else (extractor, None)
-    catalogue.add(Engine(networks[0], index, data, networks[1]), data.folder)
+    catalogue.add(Engine(base.extractor, index, data, base.embedder), data.folder)
     rows = {key: getattr(result, key) for key in ("written", "deleted", "unchanged")}
     return rows | {"collection": index.name}
 

@@ -219,7 +219,7 @@ class Session:
     def _vector(self, query, engine):
         """Return the query's embedding; the sliders and filters need it only once."""
         stored = query.id_in(engine.dataset.name) in engine.pictures
-        key = (engine.extractor.name, engine.extractor.calibration, query.region)
+        key = (engine.extractor.name, query.region)
         if key not in query.vectors:
             found = engine.embed(query.id if stored else query.pixels())
             if len(query.vectors) >= MAX_VECTORS:

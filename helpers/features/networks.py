@@ -24,7 +24,7 @@ class FloatNetwork:
     any number of pictures, so nothing is traced again. A GPU is used where TensorFlow sees one.
     """
 
-    calibration = None  # only int8 has one
+    ranges = None  # only int8 has them
 
     def __init__(self, size, precision="float32", settings=None):
         self.batch = batch_size(size, precision)

@@ -1,8 +1,9 @@
 """Importing TensorFlow, and choosing the precision that is fastest on this processor.
 
-Fewer bits are faster where the processor multiplies them in hardware, and only there. The
-extractor's name carries its precision, because vectors of different precisions are different
-embeddings, however close.
+The choice depends on the computer alone: every notebook and the search page make the same one, and
+a data set that grows doesn't change it. Fewer bits are faster where the processor multiplies them
+in hardware, and only there. The extractor's name carries its precision, because vectors of
+different precisions are different embeddings, however close.
 """
 
 import os
@@ -33,23 +34,17 @@ RATES = (
 each precision the last flag that the processor has counts. Those of AVX-512 and AMX were measured;
 the others are cautious guesses. bench/extract.py measures your machine."""
 
-CALIBRATION_SECONDS = 35
-"""What int8 costs once per data set, before its first picture."""
-
-AUTO_FLOAT32_SECONDS = 60
-"""Below this, `auto` stays with float32: nothing is faster than not having to explain it."""
-
 
 class FeaturesError(PlainError, ValueError):
     """An extractor that can't be made or used as asked, or vectors that aren't there."""
 
 
-def choose(setting, pictures=1, flags=None, cores=None, gpu=None) -> tuple[str, str]:
-    """Return `(precision, sentence)`: the fastest for that many pictures here, and why.
+def choose(setting, flags=None, gpu=None) -> tuple[str, str]:
+    """Return `(precision, sentence)`: the fastest on this computer, and why.
 
-    `setting` (BOOTCAMP_PRECISION) decides unless it is "auto". The processor's set of flags, its
-    number of cores and whether there is a GPU are looked up where they are None. Raises
-    FeaturesError when `setting` isn't a precision.
+    `setting` (BOOTCAMP_PRECISION) decides unless it is "auto". The processor's set of flags and
+    whether there is a GPU are looked up where they are None. Raises FeaturesError when `setting`
+    isn't a precision.
     """
     known = (*PRECISIONS, "auto")
     if setting not in known:
@@ -58,22 +53,14 @@ def choose(setting, pictures=1, flags=None, cores=None, gpu=None) -> tuple[str, 
         return setting, f"Precision: {setting}, because BOOTCAMP_PRECISION says so."
     if has_gpu() if gpu is None else gpu:
         return "float32", "Precision: float32, because TensorFlow sees a GPU, which is fast at it."
-    flags, cores = cpu_flags() if flags is None else flags, cores or os.cpu_count()
-    fast = {precision: (flag, rate) for precision, flag, rate in RATES if flag in {"", *flags}}
-    seconds = {precision: pictures / (rate * cores) for precision, (_, rate) in fast.items()}
-    if "int8" in seconds:
-        seconds["int8"] += CALIBRATION_SECONDS
-    slow, best = seconds["float32"], min(seconds, key=seconds.get)
-    if slow <= AUTO_FLOAT32_SECONDS or best == "float32":
-        some = "a picture takes" if pictures == 1 else f"{pictures:,} pictures take"
-        return "float32", (
-            f"Precision: float32, because {some} about {_duration(slow)} in it on this computer, "
-            "so a lower one isn't worth it."
-        )
+    flags = cpu_flags() if flags is None else flags
+    fast = {precision: (rate, flag) for precision, flag, rate in RATES if flag in {"", *flags}}
+    best = max(fast, key=fast.get)
+    if best == "float32":
+        return best, "Precision: float32, because no lower one is known to be faster here."
     return best, (
-        f"Precision: {best}, because this processor has {fast[best][0]} and {pictures:,} pictures "
-        f"then take about {_duration(seconds[best])} instead of {_duration(slow)}. "
-        "Set BOOTCAMP_PRECISION=float32 if you'd rather have that."
+        f"Precision: {best}, because this processor has {fast[best][1]}, with which it is the "
+        "fastest. Set BOOTCAMP_PRECISION=float32 if you'd rather have that."
     )
 
 
@@ -118,7 +105,3 @@ def silence_stderr():
                 yield
         finally:
             os.dup2(kept.fileno(), 2)
-
-
-def _duration(seconds):
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

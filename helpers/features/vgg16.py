@@ -6,6 +6,7 @@ says network, layer, pooling, input size and, unless it is float32, the precisio
 different names are never mixed.
 """
 
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -26,8 +27,11 @@ from helpers.features.prefetch import load_pixels, prefetch
 from helpers.features.preprocess import load_square
 from helpers.features.runtime import FeaturesError
 from helpers.features.turns import Turns
-from helpers.features.vector_store import Store, open_for_writing, read_manifest
+from helpers.features.vector_store import Store, open_for_writing
 from helpers.settings import Settings
+
+LONG = 60
+"""Seconds from which on an extraction is announced."""
 
 
 class ExtractionInterrupted(PlainError, KeyboardInterrupt):
@@ -51,9 +55,8 @@ class VGG16:
     """VGG16 without its classifier: from any picture to (512,) float32 of length one.
 
     `pooling` is "max", "avg", "gem" or "rmac"; `precision` is "float32", "bfloat16", "int8" or
-    "auto", which follows BOOTCAMP_PRECISION or else chooses for this processor and the number of
-    `pictures`, and says so; `size` is the side in pixels that a picture is squashed to. For int8,
-    the network is calibrated on 64 of `pictures`, or else by the first `extract`.
+    "auto", which follows BOOTCAMP_PRECISION or else takes the fastest for this processor, and says
+    so; `size` is the side in pixels that a picture is squashed to.
     Any number of threads may use it, and copies of it, at once: they take turns at the network,
     and queries (`embed`, `embed_many`, `maps`) go before the batches of an extraction.
     Raises FeaturesError for anything else, and WeightsError without weights.
@@ -64,7 +67,7 @@ class VGG16:
     def __init__(
         self,
         pooling: str = "max",
-        precision: str = "float32",
+        precision: str = "auto",
         size: int = 224,
         settings: Settings | None = None,
         pictures: Sequence[Picture] | None = None,
@@ -76,16 +79,11 @@ class VGG16:
         self.pooling, self.size = pooling, size
         self.settings = settings or _settings.from_environment()
         wanted = self.settings.precision if precision == "auto" else precision
-        self.precision, why = runtime.choose(wanted, len(pictures or ()) or 1)
+        self.precision, why = runtime.choose(wanted)
         if precision == "auto":
             print(why)
-        self.network, self.turns = None, Turns()
-        if self.precision != "int8":
-            self.network = self._warmed_up(
-                lambda: FloatNetwork(size, self.precision, self.settings), progress
-            )
-        elif pictures:
-            self.network = self._calibrated(pictures, None, progress)
+        self.turns = Turns()
+        self.network = self._warmed_up(progress)
 
     @property
     def name(self) -> str:
@@ -93,22 +91,17 @@ class VGG16:
         short = f"vgg16-conv5-{self.pooling}-{self.size}"
         return short if self.precision == "float32" else f"{short}-{self.precision}"
 
-    @property
-    def calibration(self) -> str | None:
-        """Which pictures the int8 network was calibrated on, as a digest; None for the others."""
-        return self.network and self.network.calibration
-
     def embed(self, source: PictureSource) -> NDArray[np.float32]:
         """Return the embedding of one picture, (512,) float32, unit norm.
 
-        Raises PictureError when it can't be read, FeaturesError for int8 before its calibration.
+        Raises PictureError when it can't be read.
         """
         return self.embed_many([source])[0]
 
     def embed_many(self, sources: Sequence[PictureSource]) -> NDArray[np.float32]:
         """Return the embeddings of several pictures, (n, 512) float32, unit norm, made together.
 
-        Raises PictureError when one of them can't be read, FeaturesError like `embed`.
+        Raises PictureError when one of them can't be read.
         """
         if not sources:
             return np.empty((0, self.dim), np.float32)
@@ -117,18 +110,13 @@ class VGG16:
     def maps(self, source: PictureSource) -> NDArray[np.float32]:
         """Return the last convolution's activations, (size/16, size/16, 512) float32, >= 0.
 
-        Raises PictureError and FeaturesError like `embed`.
+        Raises PictureError when it can't be read.
         """
         return self._activations([source])[0]
 
     def _activations(self, sources):
         """Return the activations of `sources`, before any batch of an extraction that waits."""
         network = self.network
-        if network is None:
-            raise FeaturesError(
-                "The int8 network isn't calibrated yet. Give it some pictures, "
-                "VGG16(precision='int8', pictures=data.pictures), or call extract first."
-            )
         pixels = np.stack([load_square(source, self.size) for source in sources])
         maps = []
         for start in range(0, len(pixels), network.batch):
@@ -156,39 +144,25 @@ class VGG16:
         """
         folder = vectors_folder(dataset_name, self.name, self.settings)
         network = self.network
-        if self.precision == "int8":
-            stored = read_manifest(folder).get("calibration")
-            network = self.network = self._calibrated(pictures, stored, progress)
-        provenance = {**_provenance(self.name), "calibration": network.calibration}
+        provenance = {**_provenance(self.name), "ranges": network.ranges}
         with open_for_writing(folder, provenance) as store:
             ledger = self._embed_missing(network, pictures, store, progress, watch)
             ids = [picture.id for picture in pictures if picture.id in store.row_of]
             store.compact(ids, [(entry.path, entry.reason) for entry in ledger.entries])
             return Vectors(ids, store.vectors(ids), self.name, ledger)
 
-    def _calibrated(self, pictures, stored, progress):
-        """Return the int8 network of the calibration `stored`, or else of 64 of `pictures`.
-
-        Vectors on disk were made with the stored one; only where it's gone is there a choice.
-        """
-        path = int8.model_path(stored, self.settings)
-        if not (stored and path.exists()):
-            if self.network:
-                return self.network
-            loaded = [load_pixels(one, self.size) for one in int8.calibration_sample(pictures)]
-            pixels = [array for _, fingerprint, array in loaded if fingerprint]
-            stored, path = int8.quantised_model(pixels, self.size, self.settings, progress)
-        if stored == self.calibration:
-            return self.network
-        return self._warmed_up(lambda: int8.Int8Network(path, self.size, stored), progress)
-
-    def _warmed_up(self, make, progress):
-        """Return the network that `make` makes after one picture and one batch, visibly."""
+    def _warmed_up(self, progress):
+        """Return the network after one picture and one batch, visibly; note what a picture took."""
         with tqdm(total=3, desc=f"warming up {self.name}", disable=not progress) as bar:
-            network = make()
+            if self.precision == "int8":
+                network = int8.Int8Network(self.size, self.settings)
+            else:
+                network = FloatNetwork(self.size, self.precision, self.settings)
             bar.update()
             for count in (1, network.batch):
+                start = time.perf_counter()
                 network(np.zeros((count, self.size, self.size, 3), np.uint8))
+                self.seconds = (time.perf_counter() - start) / count
                 bar.update()
         return network
 
@@ -198,6 +172,8 @@ class VGG16:
         total, done = len(pictures), len(pictures) - len(todo)
         if progress and done:
             print(f"{self.name}: {done:,} of {total:,} were already done.")
+        if progress and len(todo) * self.seconds > LONG:
+            print(_forecast(len(todo), len(todo) * self.seconds))
         bar = tqdm(total=total, initial=done, desc=self.name, disable=not progress)
         batches = prefetch(lambda one: load_pixels(one, self.size), todo, network.batch)
         with bar, closing(batches):
@@ -252,6 +228,15 @@ def load_vectors(
 def vectors_folder(dataset_name: str, extractor_name: str, settings: Settings) -> Path:
     """Return where the vectors of a data set made by an extractor are kept."""
     return settings.data / "vectors" / dataset_name / extractor_name
+
+
+def _forecast(count, seconds):
+    """Return how long `count` pictures will take, and what to do for whom that is too long."""
+    time = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+    return (
+        f"{count:,} pictures will take about {time} on this computer. You can interrupt at any "
+        "moment; what is done is kept. To begin with fewer, set BOOTCAMP_DATASET=voc:500."
+    )
 
 
 def _provenance(extractor_name):

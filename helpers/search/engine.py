@@ -73,7 +73,7 @@ class Engine:
 
 def open_engine(
     pooling: str = "max",
-    precision: str = "float32",
+    precision: str = "auto",
     settings: Settings | None = None,
     embedder: Callable[[VGG16], Any] | None = None,
     watch: Callable[[str, int, int], object] = lambda _step, _done, _total: None,

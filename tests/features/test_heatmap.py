@@ -28,7 +28,7 @@ def test_the_maximum_belongs_to_its_winner():
 @pytest.fixture(scope="module")
 def extractor(shared_settings):
     """An extractor for small pictures."""
-    return VGG16("avg", size=96, settings=real(shared_settings), progress=False)
+    return VGG16("avg", "float32", 96, settings=real(shared_settings), progress=False)
 
 
 @pytest.mark.weights

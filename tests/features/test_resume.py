@@ -30,7 +30,7 @@ from helpers.features import weights
 from helpers.features import VGG16
 from helpers.dataset.pictures import Picture
 folder, data = Path(sys.argv[1]), Path(sys.argv[2])
-extractor = VGG16(size=64, settings=settings.from_environment({"BOOTCAMP_DATA": str(data)}))
+extractor = VGG16("max", "float32", 64, settings.from_environment({"BOOTCAMP_DATA": str(data)}))
 extractor.settings = replace(extractor.settings, data=folder)
 pictures = [Picture(path.stem, path) for path in sorted(folder.glob("*.jpg"))]
 extractor.extract(pictures, "d")
@@ -62,7 +62,7 @@ def many(tmp_path):
 
 
 def test_killed_and_run_again_gives_the_same_to_the_last_bit(many, tmp_path, shared_settings):
-    extractor = VGG16(size=64, settings=real(shared_settings), progress=False)
+    extractor = VGG16("max", "float32", 64, real(shared_settings), progress=False)
     extractor.settings = replace(extractor.settings, data=tmp_path)
     whole = extractor.extract(many, "whole", progress=False)
     chance = random.Random(KILLS)

@@ -62,7 +62,7 @@ def test_prefetch_keeps_the_order_and_its_window():
 @pytest.fixture(scope="module")
 def extractor(shared_settings):
     """An extractor for small pictures, made once."""
-    return VGG16(size=SMALL, settings=real(shared_settings), progress=False)
+    return VGG16("max", "float32", SMALL, real(shared_settings), progress=False)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_the_second_call_computes_nothing(extractor, folder, monkeypatch, capsys
 class Forbidden:
     """A network that must not be used."""
 
-    calibration = None
+    ranges = None
 
     def __init__(self, batch):
         self.batch = batch
@@ -180,30 +180,38 @@ def test_mixing_is_an_error_that_names_both(extractor, folder):
 @pytest.mark.weights
 def test_the_name_says_how(extractor):
     assert extractor.name == "vgg16-conv5-max-64"
-    made = VGG16("rmac", "int8", settings=extractor.settings)
-    assert made.name == "vgg16-conv5-rmac-224-int8"
-    with pytest.raises(FeaturesError, match="isn't calibrated yet"):
-        made.embed(jpeg(picture_of_noise()))
+    made = VGG16("rmac", "bfloat16", SMALL, extractor.settings, progress=False)
+    assert made.name == "vgg16-conv5-rmac-64-bfloat16"
 
 
 @pytest.mark.weights
 @pytest.mark.slow
-def test_int8_learns_its_ranges_once_per_data_set(extractor, folder, monkeypatch):
+def test_int8_is_converted_once_and_serves_every_data_set(extractor, folder, monkeypatch):
+    weights.load(extractor.settings)  # into the test's own folder
     made = VGG16(precision="int8", size=SMALL, settings=extractor.settings, progress=False)
     first = made.extract(folder[:20], "d", progress=False)
     assert np.sum(first.values * extractor.extract(folder[:20], "d", False).values, 1).min() > 0.98
-    other = VGG16(
-        precision="int8", size=SMALL, settings=made.settings, pictures=folder[20:], progress=False
-    )
-    assert other.calibration != made.calibration
     monkeypatch.setattr(int8, "_convert", Forbidden(0))
-    for later in (other, VGG16(precision="int8", size=SMALL, settings=made.settings)):
-        second = later.extract(folder[:20], "d", progress=False)
-        assert np.array_equal(first.values, second.values)
-        assert np.array_equal(made.embed(folder[30].path), later.embed(folder[30].path))
+    later = VGG16(precision="int8", size=SMALL, settings=made.settings, progress=False)
+    assert np.array_equal(later.extract(folder[:20], "other", False).values, first.values)
     paths = [picture.path for picture in folder[:20]]
     assert np.array_equal(made.embed_many(paths), first.values)
-    assert np.array_equal(np.stack([made.embed(path) for path in paths]), first.values)
+    assert np.array_equal(np.stack([later.embed(path) for path in paths]), first.values)
+    monkeypatch.setattr(int8.Int8Network, "ranges", "others")
+    with pytest.raises(StoreError, match="'others' was asked for"):
+        later.extract(folder[:20], "d", progress=False)
+
+
+@pytest.mark.weights
+def test_a_long_extraction_is_announced_with_what_the_warm_up_measured(
+    extractor, folder, monkeypatch, capsys
+):
+    for seconds, told in ((2.0, True), (1.0, False)):
+        monkeypatch.setattr(extractor, "seconds", seconds)
+        extractor.extract(folder, f"of {seconds}")
+        said = capsys.readouterr().out
+        assert ("40 pictures will take about 80 seconds" in said) is told
+        assert ("BOOTCAMP_DATASET=voc:500" in said) is told
 
 
 def test_an_unknown_option_is_refused_in_a_sentence(here):
@@ -241,7 +249,7 @@ class Recording:
 
     def __init__(self, network, between):
         self.network, self.between, self.calls = network, between, []
-        self.batch, self.calibration = network.batch, network.calibration
+        self.batch, self.ranges = network.batch, network.ranges
 
     def __call__(self, pictures):
         self.calls.append(len(pictures))
@@ -374,7 +382,7 @@ from helpers.dataset.pictures import Picture
 from helpers.features import StoreError, VGG16
 from helpers.settings import from_environment
 folder, weights = Path(sys.argv[1]), sys.argv[2]
-made = VGG16(size=64, settings=from_environment({"BOOTCAMP_DATA": weights}), progress=False)
+made = VGG16('max', 'float32', 64, from_environment({"BOOTCAMP_DATA": weights}), progress=False)
 made.settings = from_environment({"BOOTCAMP_DATA": str(folder)})
 pictures = [Picture(path.stem, path) for path in sorted(folder.glob("*.jpg"))]
 print(len(made.extract(pictures[30::-1], "d", progress=False).ids))
