@@ -22,9 +22,10 @@ def first_hit(ranked):
 
 def test_average_precision_of_ones_own(capsys):
     check = exercises.own_average_precision
+    quiet = lambda ranked: float(precisions(ranked)[np.array(ranked)].mean())  # noqa: E731
     loud = lambda ranked: print(ranked) or metrics.average_precision(ranked)  # noqa: E731
-    for right in (metrics.average_precision, loud):
-        assert accepts(check, right, capsys).startswith("Right, on all 24 rankings")
+    for right in (quiet, loud):
+        assert accepts(check, right, capsys).startswith("Right, on all")
     for wrong, told in {
         (lambda r: precisions(r).mean()): "mean over all ranks",
         (lambda r: precisions(r)[np.array(r)].sum() / len(r)): "divided by the length",
@@ -36,6 +37,7 @@ def test_average_precision_of_ones_own(capsys):
         (lambda r: r.sum()): "stopped with AttributeError",
         (lambda r: None): "returns nothing",
         0.83: "A function is wanted",
+        metrics.average_precision: "was here before",
     }.items():  # fmt: skip
         assert told in says(check, wrong, capsys), told
     for wrong in (lambda r: 0.83, lambda r: "a", lambda r: r, lambda r: np.nan):
