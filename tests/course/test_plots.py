@@ -110,7 +110,7 @@ def test_every_other_figure_draws(pictures, tmp_path):
         plots.matrix(np.eye(2), ["bus", "cat"], "Together", "pictures"),
         plots.side_by_side([image, np.zeros((5, 5))], ["one", "two"]),
         plots.feature_maps(np.random.default_rng(0).random((4, 4, 9)), [0, 8], "maps"),
-        plots.picture_map(np.eye(3)[:, :2], list(pictures.values()), "map"),
+        plots.picture_map(np.eye(3)[:, :2], list(pictures.values()), (0.2, 0.1)),
         plots.overlays([(image, np.ones((7, 7)))], ["warm"]),
     ]
     for number, figure in enumerate(drawn):

@@ -9,7 +9,7 @@ from helpers.lazy import lazy_exports
 __all__, __getattr__, __dir__ = lazy_exports(
     __name__,
     notebook_01=("two_classes", "shows_both", "rarely_alone", "boxes_drawn"),
-    notebook_02=("swapped_channels", "closest_classes", "strongest_channel"),
+    notebook_02=("swapped_channels", "closest_classes", "strongest_channel", "top_three_pooling"),
     notebook_03=("either_but_not", "smallest_nprobe", "found_again"),
     notebook_04=("own_average_precision", "mistaken_for", "region_search"),
 )
