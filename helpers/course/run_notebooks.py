@@ -104,7 +104,8 @@ def save(notebook, path):
 
 def spoils(cell):
     """Return whether a cell's output would give an exercise away: its solution's or check's."""
-    return "solution" in cell.metadata.get("tags", ()) or cell.id.endswith("-check")
+    solution = "solution" in cell.metadata.get("tags", ())
+    return solution or re.fullmatch(r"turn-.+-check", cell.id) is not None
 
 
 def summary(notebook):
