@@ -139,13 +139,16 @@ def bars(
 
 
 def matrix(table: ArrayLike, names: Sequence[str], title: str, label: str) -> Figure:
-    """Draw a square table, (n, n), as colours; `names` are on both axes, `label` on the scale."""
+    """Draw a square table of counts, (n, n), as colours.
+
+    `names` are on both axes, `label` on the scale.
+    """
     side = 2.2 + 0.3 * len(names)
     figure, axis = plt.subplots(figsize=(side + 1.2, side), layout="constrained")
     axis.set_title(title)
     if not len(names):
         return _nothing(axis)
-    shown = axis.imshow(table, cmap="viridis")
+    shown = axis.imshow(table, cmap="viridis", vmin=0, vmax=max(1, np.max(table)))
     axis.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
     axis.set_yticks(range(len(names)), names)
     figure.colorbar(shown, label=label, shrink=0.8)
