@@ -4,7 +4,6 @@ The real VGG16 made them, in float32; notebook 02 builds it. Whoever changes the
 them anew, with `python -m helpers.course.first_search`.
 """
 
-import hashlib
 import sys
 from dataclasses import replace
 
@@ -46,27 +45,12 @@ def main() -> int:
             extractor=extractor.name,
             weights=weights.SHA256,
         )
-    _update_sums()
     print(f"{len(pictures)} vectors by {extractor.name}, in {FILE}")
     return 0
 
 
 def _drawings():
     return dataset.load(replace(from_environment(), dataset="sample"), progress=False).pictures
-
-
-def _update_sums():
-    """Write the digest of every file of the sample into its SHA256SUMS, sorted by path."""
-    sums = SAMPLE / "SHA256SUMS"
-    names = sorted(
-        path.relative_to(SAMPLE).as_posix()
-        for path in SAMPLE.rglob("*")
-        if path.is_file() and path != sums
-    )
-    digests = [hashlib.sha256((SAMPLE / name).read_bytes()).hexdigest() for name in names]
-    lines = [f"{digest}  {name}\n" for digest, name in zip(digests, names, strict=True)]
-    with atomic_write(sums) as file:
-        file.write("".join(lines).encode())
 
 
 if __name__ == "__main__":

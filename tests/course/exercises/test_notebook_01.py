@@ -1,8 +1,11 @@
 """Notebook 01's checks know what goes wrong when one counts labels and draws boxes."""
 
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
+import nbformat
 import numpy as np
 import pytest
 from exercise_kit import accepts, says, stands
@@ -10,9 +13,16 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from helpers.course import exercises
+from helpers.course.run_notebooks import NOTEBOOKS
 from helpers.dataset.pictures import Box, Picture
 
 mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _figures_are_closed():
+    yield
+    plt.close("all")
 
 
 def shown(*labels, boxes=None):
@@ -154,3 +164,16 @@ def test_without_boxes_there_is_nothing_to_draw(capsys):
     assert "nothing to draw" in accepts(
         lambda answer: exercises.boxes_drawn(answer, UNLABELLED[0]), [], capsys
     )
+
+
+@pytest.mark.parametrize("pictures", [PICTURES, FOLDERS, UNLABELLED])
+def test_chance_by_groups_is_chance_by_pairs(pictures):
+    book = nbformat.read(NOTEBOOKS / "01_download_pascal_voc.ipynb", as_version=4)
+    names = sorted({label for picture in pictures for label in picture.labels})
+    space = {"Counter": Counter, "np": np, "names": names}
+    space["data"] = SimpleNamespace(pictures=pictures)
+    exec(next(cell.source for cell in book.cells if cell.id == "chance"), space)
+    number = len(pictures)
+    pairs = [(a, b) for a in range(number) for b in range(number) if a != b]
+    shares = [bool({*pictures[a].labels} & {*pictures[b].labels}) for a, b in pairs]
+    assert space["chance"] == pytest.approx(np.mean(shares))
