@@ -9,9 +9,12 @@ be compared, and converting takes seconds rather than half a minute for each.
 
 import hashlib
 import os
+import pickle
+import subprocess
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from queue import SimpleQueue
 
 import numpy as np
@@ -19,8 +22,9 @@ import numpy as np
 from helpers.features import weights
 from helpers.features.networks import batch_size, convolutions
 from helpers.features.preprocess import centre
-from helpers.features.runtime import silence_stderr, tensorflow
+from helpers.features.runtime import FeaturesError, silence_stderr, tensorflow
 from helpers.files import atomic_write
+from helpers.settings import ROOT
 
 LARGEST = (790, 3650, 6700, 11500, 16000, 15200, 18000, 12700, 6900, 4100, 2700, 920, 460)
 """What each convolution's activations are clipped to, input first: the largest that it had over 144
@@ -96,14 +100,31 @@ def _interpreter(model, threads):
 
 
 def _convert(size, settings):
-    """Return the 8-bit model's bytes; its input and its activations are int8 too."""
-    tf = tensorflow()
-    graph = _rounded(convolutions(size, "float32", settings)).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    with silence_stderr(), warnings.catch_warnings(action="ignore"):
-        return converter.convert()
+    """Return the 8-bit model's bytes, made in another process: it needs 1 GB, and never again."""
+    weights.load(settings)  # here, because a failure has a message for the learner
+    command = [sys.executable, "-c", "from helpers.features import int8; int8._converter()"]
+    given = pickle.dumps((size, settings))
+    done = subprocess.run(command, input=given, capture_output=True, cwd=ROOT, check=False)
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise FeaturesError(
+            f"VGG16 couldn't be converted to 8 bits ({last[0] if last else done.returncode}). "
+            "Close other programs and try again, or set BOOTCAMP_PRECISION=float32."
+        )
+    return done.stdout
+
+
+def _converter():
+    """Read what `_convert` gives and write the model, whose input and output are int8, too."""
+    size, settings = pickle.load(sys.stdin.buffer)
+    with redirect_stdout(sys.stderr):
+        tf = tensorflow()
+        graph = _rounded(convolutions(size, "float32", settings)).get_concrete_function()
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([graph])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+        model = converter.convert()
+    sys.stdout.buffer.write(model)
 
 
 def _rounded(model):

@@ -202,6 +202,12 @@ def test_int8_is_converted_once_and_serves_every_data_set(extractor, folder, mon
         later.extract(folder[:20], "d", progress=False)
 
 
+def test_a_conversion_that_fails_says_what_helps(here, monkeypatch):
+    monkeypatch.setattr(weights, "load", lambda _: b"")
+    with pytest.raises(FeaturesError, match=r"8 bits \(.+\)\. Close other programs .*=float32"):
+        int8._convert("no size", here)
+
+
 @pytest.mark.weights
 def test_a_long_extraction_is_announced_with_what_the_warm_up_measured(
     extractor, folder, monkeypatch, capsys
