@@ -105,7 +105,7 @@ def prepare(rows, folder):
     (folder / "weights").unlink(missing_ok=True)
     (folder / "weights").symlink_to(source().data / "weights")
     filled = dataset.load(here)
-    extractor = VGG16(precision="auto", settings=here, pictures=filled.pictures)
+    extractor = VGG16(precision="auto", settings=here)
     extractor.extract(filled.pictures[: len(real.pictures)], filled.name)
     embed_links(extractor, filled, len(real.pictures))
     return here, [picture.path for picture in filled.pictures[: len(real.pictures)]]
@@ -158,7 +158,7 @@ def embed_links(extractor, filled, real):
 def batching_gain(here, photos):
     """Return how many times as many queries a second the batcher gets through the network."""
     pictures = dataset.load(here, progress=False).pictures
-    extractor = VGG16(precision="auto", settings=here, pictures=pictures, progress=False)
+    extractor = VGG16(precision="auto", settings=here, progress=False)
     asked = some(photos, min(96, 2 * len(photos)))
     rates = {"one by one": [], "batched": []}
     batcher = Batcher(extractor)

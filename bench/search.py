@@ -282,7 +282,7 @@ def end_to_end(task, here):
 
         sample = replace(settings.from_environment(), dataset="sample")
         pictures = dataset.load(sample, progress=False).pictures
-        extractor = VGG16(precision="int8", settings=sample, pictures=pictures)
+        extractor = VGG16(precision="int8", settings=sample)
         picture = pictures[0].path.read_bytes()
         extractor.embed(picture)
     except Exception as error:
