@@ -157,7 +157,6 @@ def embed_links(extractor, filled, real):
 
 def batching_gain(here, photos):
     """Return how many times as many queries a second the batcher gets through the network."""
-    pictures = dataset.load(here, progress=False).pictures
     extractor = VGG16(precision="auto", settings=here, progress=False)
     asked = some(photos, min(96, 2 * len(photos)))
     rates = {"one by one": [], "batched": []}
