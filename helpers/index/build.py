@@ -1,7 +1,4 @@
-"""Building an index on a collection, and waiting until it is really built.
-
-`Index` builds with what `index_types` works out; notebook 03 tries parameters of its own.
-"""
+"""Building an index with any parameters, as notebook 03 does; `Index` takes `index_types`'."""
 
 import time
 from typing import Any
@@ -9,6 +6,10 @@ from typing import Any
 from helpers.index.errors import MilvusError
 
 TIMEOUT_SECONDS = 120  # for one call, or for one index to be built
+TOO_SLOW = (
+    f"Milvus has not built the index within {TIMEOUT_SECONDS} seconds; all rows are written. "
+    "Open the index again later, or choose another index_type, such as EXACT."
+)
 
 
 def build_index(client: Any, name: str, index_type: str, **parameters: int) -> None:
@@ -48,12 +49,4 @@ def wait_until_built(client: Any, name: str) -> None:
         if state["state"] == "Finished" and not state["pending_index_rows"]:
             return
         time.sleep(0.2)
-    raise too_slow()
-
-
-def too_slow() -> MilvusError:
-    """Return the error of an index that isn't built in time."""
-    return MilvusError(
-        f"Milvus has not built the index within {TIMEOUT_SECONDS} seconds; all rows are written. "
-        "Open the index again later, or choose another index_type, such as EXACT."
-    )
+    raise MilvusError(TOO_SLOW)

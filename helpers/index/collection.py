@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from tqdm.auto import tqdm
@@ -11,7 +12,7 @@ from tqdm.auto import tqdm
 from helpers.files import tree_size
 from helpers.index import build, connection, index_types, milvus_lite, names
 from helpers.index.build import TIMEOUT_SECONDS
-from helpers.index.errors import MilvusError, MissingRowsWarning, translate_error
+from helpers.index.errors import MilvusError, MissingRowsWarning, explained
 from helpers.index.filters import escaped, ids_in
 from helpers.index.schema import FIELDS, schema
 from helpers.settings import Settings, from_environment
@@ -69,26 +70,18 @@ class Collection(AbstractContextManager):
         if self.client is None:
             raise MilvusError("This index is closed. Open it again with Index(…).")
         options = {"timeout": TIMEOUT_SECONDS} | options
-        return self._told(action, self._loaded, getattr(self.client, method), arguments, options)
-
-    def _loaded(self, function, arguments, options):
-        try:
-            return function(self.name, *arguments, **options)
-        except Exception as error:
-            if "load" not in str(error):
-                raise
+        function = partial(getattr(self.client, method), self.name, *arguments, **options)
+        with explained(action, self.uri):
+            try:
+                return function()
+            except Exception as error:
+                if "load" not in str(error):
+                    raise
             # Workaround (milvus-lite 3.2.2): when it starts, all its collections are released,
             # and `milvus-lite server` may restart. Upstream: none known.
             # Test: test_a_reopened_collection_must_be_loaded.
             self.client.load_collection(self.name, timeout=TIMEOUT_SECONDS)
-            return function(self.name, *arguments, **options)
-
-    def _told(self, action, function, *arguments, **options):
-        """Return what `function` does, or raise a MilvusError that says what failed."""
-        try:
-            return function(*arguments, **options)
-        except Exception as error:
-            raise translate_error(error, action, self.uri) from None
+            return function()
 
     # Creating and opening
 
@@ -96,10 +89,8 @@ class Collection(AbstractContextManager):
         """Create the collection or check the one there, load it, and count its rows."""
         self._unless_there("has_collection", self._create)
         self._check_whose()
-        # new, or killed before it got one
-        self._unless_there(
-            "list_indexes", lambda: self._build(build.create_index, index_type or "EXACT", 0)
-        )
+        first = partial(self._build, build.create_index, index_type or "EXACT", 0)
+        self._unless_there("list_indexes", first)  # new, or killed before it got one
         self._load()
         if self.is_lite:
             self._flush()  # what a killed process left in the log
@@ -176,7 +167,8 @@ class Collection(AbstractContextManager):
         """Call a function of `build` with what suits this number of rows."""
         made_of = "IVF_FLAT" if index_type == "EXACT" else index_type
         parameters = index_types.build_parameters(index_type, rows)
-        self._told("index", function, self.client, self.name, made_of, **parameters)
+        with explained("index", self.uri):
+            function(self.client, self.name, made_of, **parameters)
 
     def _index(self, seen=False):
         """Return Milvus' description of the index; with `seen`, the last one will do."""
@@ -197,7 +189,8 @@ class Collection(AbstractContextManager):
         if max(wanted, nlist) > 2 * min(wanted, nlist):  # made for another number of rows
             self.rebuild(index_type)
         elif not self.is_lite:
-            self._told("index", build.wait_until_built, self.client, self.name)
+            with explained("index", self.uri):
+                build.wait_until_built(self.client, self.name)
             # Workaround (milvus 2.3.5): for 12 to 20 seconds after the index is finished it still
             # searches new rows in memory, and of more than about 5,000 only one eighth.
             # Upstream: https://github.com/milvus-io/milvus/issues/42848.
@@ -206,7 +199,7 @@ class Collection(AbstractContextManager):
                 self._call("release", "release_collection")
                 self._load()
         elif not milvus_lite.wait_until_indexed(self.uri, self.name, TIMEOUT_SECONDS):
-            raise build.too_slow()
+            raise MilvusError(build.TOO_SLOW)
         self._confirm(rows + self.missing)
 
     def _flush(self):
@@ -244,13 +237,11 @@ class Collection(AbstractContextManager):
     def _pages(self, fields):
         """Yield all rows, some at a time; a server returns no more than 16,384 per call."""
         pages = self._call("read", "query_iterator", batch_size=8000, **fields)
-        try:
+        with explained("read", self.uri):
             while page := connection.call(pages.next):
                 yield page
                 pages._next_id = escaped(page[-1]["id"])  # where the next page begins
             connection.call(pages.close)
-        except Exception as error:
-            raise translate_error(error, "read", self.uri) from None
 
     def upsert_rows(self, rows: Sequence[Mapping[str, Any]], progress: bool = False) -> None:
         """Write rows of `schema.rows_by_id` in batches; each is safe once its call returns."""

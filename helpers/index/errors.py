@@ -1,6 +1,8 @@
 """What can go wrong with Milvus: one sentence says what happened, one says what to do."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from helpers.errors import PlainError
 
@@ -29,10 +31,18 @@ SENTENCES = {  # what to say when the message holds one of these words, as it al
 }
 
 
-def translate_error(error: Exception, action: str, uri: str) -> MilvusError:
-    """Return an exception of pymilvus as a MilvusError; `action` completes "could not …"."""
-    if isinstance(error, MilvusError):
-        return error
+@contextmanager
+def explained(action: str, uri: str) -> Iterator[None]:
+    """Turn what pymilvus raises into a MilvusError; `action` completes "could not …"."""
+    try:
+        yield
+    except MilvusError:
+        raise
+    except Exception as error:
+        raise _translated(error, action, uri) from None
+
+
+def _translated(error, action, uri):
     text = " ".join(str(getattr(error, "message", None) or error).split())
     told = next(told for words, told in SENTENCES.items() if re.search(words, text, re.I))
     return MilvusError(told.format(action=action, uri=uri, name=type(error).__name__, text=text))

@@ -17,7 +17,7 @@ from typing import Any
 
 from helpers import settings as _settings
 from helpers.index import connection
-from helpers.index.errors import MilvusError, translate_error
+from helpers.index.errors import MilvusError, explained
 from helpers.index.schema import FIELDS
 
 DATASET, EXTRACTOR = "bootcamp.dataset", "bootcamp.extractor"
@@ -91,9 +91,8 @@ def _milvus(settings, action) -> Iterator[Any]:
     here = settings or _settings.from_environment()
     client = connection.connect(here.milvus_uri, here.milvus_token)
     try:
-        yield client
-    except Exception as error:
-        raise translate_error(error, action, here.milvus_uri) from None
+        with explained(action, here.milvus_uri):
+            yield client
     finally:
         connection.close(client, here.milvus_uri)
 
