@@ -27,8 +27,8 @@ from helpers.files import atomic_write
 from helpers.settings import ROOT
 
 LARGEST = (790, 3650, 6700, 11500, 16000, 15200, 18000, 12700, 6900, 4100, 2700, 920, 460)
-"""What each convolution's activations are clipped to, input first: the largest that it had over 144
-photographs of PASCAL VOC and 56 of our drawings. Vectors made with others aren't the same."""
+"""What each convolution's activations are clipped to, input first: about the largest that it had in
+two hundred photographs of PASCAL VOC and drawings of ours. Others would make other vectors."""
 
 RANGES = hashlib.sha256(str(LARGEST).encode()).hexdigest()[:16]
 """A digest of LARGEST; it is kept beside the vectors, because it is part of how they were made."""
