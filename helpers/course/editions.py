@@ -33,7 +33,6 @@ def instructor(path: Path, folder: Path) -> NotebookNode:
     for cell in made.cells:
         cell.metadata.pop("execution", None)
         cell.metadata.pop("jupyter", None)
-    made.metadata.pop("widgets", None)
     return made
 
 

@@ -11,6 +11,7 @@ import argparse
 import html
 import itertools
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -29,6 +30,8 @@ from helpers.settings import ROOT
 NOTEBOOKS = ROOT / "notebooks"
 BUILD = ROOT / "build"
 IN_WORDS = re.compile(r"<details><summary>In words</summary>(.+?)</details>", re.S)
+QUIET = logging.getLogger(f"{__name__}.quiet")
+QUIET.setLevel(logging.ERROR)
 METADATA = {  # the same on every machine
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -53,12 +56,12 @@ def execute(path: Path, timeout: float = 3600, pages: Path | None = None) -> Not
         timeout=timeout,
         kernel_name="python3",
         extra_arguments=["--log-level=ERROR"],
-        store_widget_state=False,  # in a page, a figure stands in for a widget that can't run
         resources={"metadata": {"path": str(path.parent)}},
     )
     try:
         client.execute(stderr=subprocess.DEVNULL)  # cells' own messages come with their outputs
     finally:
+        notebook.metadata.pop("widgets", None)  # in a page, a figure stands in for what can't run
         describe_figures(notebook)
         with atomic_write((pages or BUILD) / f"{path.stem}.html") as file:
             file.write(page_of(notebook, path.stem.replace("_", " ")).encode())
@@ -81,7 +84,8 @@ def figures(cell):
 def page_of(notebook, name):
     """Return an executed notebook as HTML; nbconvert's template drops alternative texts."""
     resources = {"metadata": {"name": name}}
-    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, resources=resources)
+    exporter = HTMLExporter(embed_images=True, log=QUIET)  # it would warn of what is mended below
+    page, _ = exporter.from_notebook_node(notebook, resources=resources)
     drawn = [output for cell in notebook.cells for output in figures(cell)]
     texts = iter([output.metadata.get("image/jpeg", {}).get("alt", "") for output in drawn])
     return re.sub(

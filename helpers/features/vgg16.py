@@ -70,7 +70,6 @@ class VGG16:
         precision: str = "auto",
         size: int = 224,
         settings: Settings | None = None,
-        pictures: Sequence[Picture] | None = None,
         progress: bool = True,
     ):
         if pooling not in POOLINGS:

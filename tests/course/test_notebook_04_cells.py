@@ -30,7 +30,7 @@ def made(shared_settings, tmp_path_factory):
     own = replace(real(shared_settings), milvus_uri=str(tmp_path_factory.mktemp("04") / "04.db"))
     whole = dataset.load(own, progress=False)
     data = replace(whole, name="notebook-04-test", pictures=whole.pictures[::12][:20])
-    extractor = VGG16("max", "float32", settings=own, pictures=data.pictures, progress=False)
+    extractor = VGG16("max", "float32", settings=own, progress=False)
     with Index(data.name, extractor.name, own) as index:
         vectors = extractor.extract(data.pictures, data.name, progress=False)
         index.sync(data.pictures, vectors, progress=False)
