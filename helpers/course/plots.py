@@ -1,7 +1,8 @@
 """Figures for the notebooks: annotated pictures, galleries of hits, bars and maps.
 
-Every function returns its matplotlib Figure and labels what it draws. The colours are from Okabe
-and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell apart.
+Every function that draws returns its matplotlib Figure and labels what it draws. The colours are
+from Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell
+apart.
 """
 
 import base64

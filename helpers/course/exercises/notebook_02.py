@@ -11,9 +11,9 @@ LabelLists = Sequence[Sequence[str]]  # each picture's labels, in the order of t
 
 
 @check(
-    nudge="Which axis of `prepared` are the colours, and what does [::-1] do to it?",
+    nudge="Which axis of `prepared` holds the colours, and which axis does [::-1] reverse?",
     hint="The colours are the last axis. Swap them, embed that, and compare it with `by_hand`.",
-    way="embed_by_hand(prepared[None, ..., ::-1])[0] is the wrong embedding; multiply it with @.",
+    way="embed_by_hand(prepared[None, ..., ::-1])[0] @ by_hand",
 )
 def swapped_channels(answer: float, prepared: NDArray, embed: Callable) -> str | bool:
     """Notebook 02, exercise 1: the cosine of the right and the colour-swapped embedding.
@@ -37,9 +37,9 @@ def swapped_channels(answer: float, prepared: NDArray, embed: Callable) -> str |
 
 @check(
     nudge="Which rows have exactly one label, and how do you average only those of one class?",
-    hint="Average the rows of each class whose only label it is, scale to length one, compare all.",
-    way="Stack the scaled means of the sorted names, and find the largest of means @ means.T off "
-    "the diagonal, with argmax and np.unravel_index.",
+    hint="For each class, average the rows that have no other label. Scale to length one, compare.",
+    way="Stack the scaled means as rows of `means`, one for each name. Find the largest number of "
+    "means @ means.T off the diagonal, with argmax and np.unravel_index: its row and column.",
 )
 def closest_classes(answer: Sequence[str], labels: LabelLists, vectors: NDArray) -> str | bool:
     """Notebook 02, exercise 2: the two classes whose mean embeddings have the largest cosine."""

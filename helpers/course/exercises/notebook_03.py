@@ -12,7 +12,7 @@ ENOUGH = 0.95  # of the true neighbours
 
 
 @check(
-    nudge="Which of LabelFilter's three parts means at least one of them, and which none of them?",
+    nudge="Which part of a LabelFilter means at least one of these labels, and which none of them?",
     hint="`any` takes the two labels of which one is enough, `none` the one that mustn't be there.",
     way="index.search(query, k=5, label_filter=LabelFilter(any=(…, …), none=(…,)))",
 )
@@ -56,7 +56,7 @@ def _filter_mistake(given, hits, fit, labels):
         f"You asked for {other} only; {one} will do as well.": lambda has: (
             other in has and without not in has
         ),
-        f"{without} may not be there, but you asked for it too.": lambda has: bool(
+        f"{without} must not be there, but you asked for it too.": lambda has: bool(
             {one, other, without} & has
         ),
         "These are simply the nearest: the filter is missing.": lambda has: True,
@@ -91,7 +91,7 @@ def smallest_nprobe(answer: int, recall: Callable[..., float]) -> str | bool:
 
 
 @check(
-    nudge="Is each picture in `my_index`, under an id of its own, with the vector of its pixels?",
+    nudge="Is each picture in `my_index`, under a new id, with a vector of its own pixels?",
     hint="Embed each opened picture, give each Picture a new id, and upsert both together.",
     way="my_index.upsert([replace(picture, id=…) …], np.stack([extractor.embed(…) …])), and "
     "my_ids lists exactly the ids that you wrote.",
