@@ -94,5 +94,5 @@ def search(engine: Engine, query: AnyQuery, k: int = 12, **options) -> "Figure":
     hits = engine.search(query, k, **options)
     known = engine.pictures.get(query) if isinstance(query, str) else None
     shown, labels = (known.path, known.labels) if known else (query, ())
-    title = f"{len(hits)} most similar of {engine.index.count():,} pictures"
+    title = f"The {len(hits)} most similar of {engine.index.count():,} pictures"
     return plots.gallery(shown, hits, engine.pictures, title=title, wanted=labels)

@@ -85,6 +85,7 @@ def test_roots_are_resolved_through_links(tmp_path):
 def test_precision_and_keras_home_come_from_the_environment(tmp_path):
     assert from_environment({}).precision == "auto"
     assert from_environment({"BOOTCAMP_PRECISION": "int8"}).precision == "int8"
+    assert from_environment({"BOOTCAMP_PRECISION": " INT8 "}).precision == "int8"
     assert from_environment({}).keras_home == Path.home() / ".keras"
     assert from_environment({"KERAS_HOME": str(tmp_path)}).keras_home == tmp_path
 

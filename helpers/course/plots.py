@@ -44,7 +44,8 @@ def use_style() -> None:
     frame = {"axes.spines.top": False, "axes.spines.right": False, "figure.facecolor": "white"}
     large = {"font.size": TYPE, "axes.titlesize": TYPE, "axes.labelsize": TYPE}
     smaller = dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), CAPTION)
-    plt.rcParams.update({"figure.dpi": 90, **frame, **large, **smaller})
+    colours = {"axes.prop_cycle": plt.cycler(color=[ACCENT, BAD, GOOD, *BOX_COLOURS])}
+    plt.rcParams.update({"figure.dpi": 90, **colours, **frame, **large, **smaller})
 
 
 def annotated(pictures: Sequence[Picture], columns: int = 4) -> Figure:
@@ -119,8 +120,9 @@ def bars(
 ) -> Figure:
     """Draw {name: number} as horizontal bars, largest on top.
 
-    `reference` is a dashed line, or {name: number}, a mark on each bar. `beside` are the numbers
-    and the label of a second panel, whose bars keep the order of the first.
+    `reference` is what guessing gives: a dashed line, or {name: number}, a mark on each bar.
+    `beside` are the numbers and the label of a second panel, whose bars keep the order of the
+    first.
     """
     names = sorted(counts, key=lambda name: (counts[name], name))
     panels = [(counts, xlabel), *([beside] if beside else [])]
@@ -133,7 +135,9 @@ def bars(
         axis.set_xlabel(text)
     if isinstance(reference, Mapping):
         marks = {"color": BOX_COLOURS[0], "marker": "|", "markersize": 16, "markeredgewidth": 4}
+        marks["label"] = "guessing"
         axes[0, 0].plot([reference[name] for name in names], names, linestyle="", **marks)
+        axes[0, 0].legend(loc="lower right")
     elif reference is not None:
         axes[0, 0].axvline(reference, color=INK, linestyle="--", linewidth=1)
     return figure
@@ -333,7 +337,7 @@ def cells_and_walk(
     axes[1].scatter(*points[list(upper)].T, label="upper layer", **circle)
     for rows, colour in zip(walks, BOX_COLOURS[0::4], strict=False):
         for start, end in np.column_stack([rows[:-1], rows[1:]]):
-            arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 2.5, "shrinkA": 0}
+            arrow = {"arrowstyle": "->", "color": colour, "linewidth": 2, "shrinkA": 0}
             axes[1].annotate("", points[end], points[start], arrowprops=arrow, zorder=3)
     axes[0].set(title="IVF: the nearest cells", ylabel="second dimension")
     axes[1].set_title("HNSW: a walk, layer by layer")

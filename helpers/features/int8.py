@@ -41,8 +41,6 @@ class Int8Network:
     activations fit its core's cache. A single picture is shared by all cores instead.
     """
 
-    ranges = RANGES
-
     def __init__(self, size, settings):
         self.batch, model = batch_size(size, "int8"), quantised_model(size, settings)
         cores = os.cpu_count()

@@ -24,8 +24,6 @@ class FloatNetwork:
     any number of pictures, so nothing is traced again. A GPU is used where TensorFlow sees one.
     """
 
-    ranges = None  # only int8 has them
-
     def __init__(self, size, precision="float32", settings=None):
         self.batch = batch_size(size, precision)
         self.graph = _freeze(convolutions(size, precision, settings))

@@ -48,7 +48,10 @@ def choose(setting, flags=None, gpu=None) -> tuple[str, str]:
     """
     known = (*PRECISIONS, "auto")
     if setting not in known:
-        raise FeaturesError(f"There is no precision {setting!r}. Use one of {', '.join(known)}.")
+        raise FeaturesError(
+            f"There is no precision {setting!r}. "
+            f"Set BOOTCAMP_PRECISION, or what VGG16 is given, to one of {', '.join(known)}."
+        )
     if setting != "auto":
         return setting, f"Precision: {setting}, because BOOTCAMP_PRECISION says so."
     if has_gpu() if gpu is None else gpu:

@@ -6,11 +6,13 @@ says network, layer, pooling, input size and, unless it is float32, the precisio
 different names are never mixed.
 """
 
+import functools
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +61,8 @@ class VGG16:
     so; `size` is the side in pixels that a picture is squashed to.
     Any number of threads may use it, and copies of it, at once: they take turns at the network,
     and queries (`embed`, `embed_many`, `maps`) go before the batches of an extraction.
-    Raises FeaturesError for anything else, and WeightsError without weights.
+    Raises FeaturesError for anything else. The network is loaded when a picture first needs it,
+    which raises WeightsError without weights; vectors that are on disk don't need it.
     """
 
     dim = 512
@@ -81,14 +84,26 @@ class VGG16:
         self.precision, why = runtime.choose(wanted)
         if precision == "auto":
             print(why)
-        self.turns = Turns()
-        self.network = self._warmed_up(progress)
+        self.turns, self._loading, self._progress = Turns(), Lock(), progress
 
     @property
     def name(self) -> str:
         """How the vectors are made, such as "vgg16-conv5-max-224" or "vgg16-conv5-avg-224-int8"."""
         short = f"vgg16-conv5-{self.pooling}-{self.size}"
         return short if self.precision == "float32" else f"{short}-{self.precision}"
+
+    @functools.cached_property
+    def network(self) -> FloatNetwork | int8.Int8Network:
+        """The network, loaded and warmed up when it is first asked for."""
+        with self._loading:
+            if "network" not in self.__dict__:  # no other thread was faster
+                self.__dict__["network"] = self._warmed_up()
+            return self.__dict__["network"]
+
+    def load(self) -> "VGG16":
+        """Load the network now, so that the first picture doesn't wait for it; return self."""
+        _ = self.network
+        return self
 
     def embed(self, source: PictureSource) -> NDArray[np.float32]:
         """Return the embedding of one picture, (512,) float32, unit norm.
@@ -142,17 +157,16 @@ class VGG16:
         of pictures. Raises StoreError while another program extracts the same vectors.
         """
         folder = vectors_folder(dataset_name, self.name, self.settings)
-        network = self.network
-        provenance = {**_provenance(self.name), "ranges": network.ranges}
-        with open_for_writing(folder, provenance) as store:
-            ledger = self._embed_missing(network, pictures, store, progress, watch)
+        ranges = int8.RANGES if self.precision == "int8" else None
+        with open_for_writing(folder, {**_provenance(self.name), "ranges": ranges}) as store:
+            ledger = self._embed_missing(pictures, store, progress, watch)
             ids = [picture.id for picture in pictures if picture.id in store.row_of]
             store.compact(ids, [(entry.path, entry.reason) for entry in ledger.entries])
             return Vectors(ids, store.vectors(ids), self.name, ledger)
 
-    def _warmed_up(self, progress):
+    def _warmed_up(self):
         """Return the network after one picture and one batch, visibly; note what a picture took."""
-        with tqdm(total=3, desc=f"warming up {self.name}", disable=not progress) as bar:
+        with tqdm(total=3, desc=f"warming up {self.name}", disable=not self._progress) as bar:
             if self.precision == "int8":
                 network = int8.Int8Network(self.size, self.settings)
             else:
@@ -165,12 +179,15 @@ class VGG16:
                 bar.update()
         return network
 
-    def _embed_missing(self, network, pictures, store, progress, watch):
+    def _embed_missing(self, pictures, store, progress, watch):
         """Embed what the store doesn't have yet, batch by batch; return the ledger of failures."""
         todo, ledger = [picture for picture in pictures if not store.done(picture)], Ledger()
         total, done = len(pictures), len(pictures) - len(todo)
         if progress and done:
             print(f"{self.name}: {done:,} of {total:,} were already done.")
+        if not todo:
+            return ledger
+        network = self.network
         if progress and len(todo) * self.seconds > LONG:
             print(_forecast(len(todo), len(todo) * self.seconds))
         bar = tqdm(total=total, initial=done, desc=self.name, disable=not progress)

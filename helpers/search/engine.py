@@ -91,7 +91,7 @@ def open_engine(
 
     data = load(settings, watch=begin("Loading the pictures"))
     begin("Loading VGG16")
-    extractor = VGG16(pooling, precision, settings=settings)
+    extractor = VGG16(pooling, precision, settings=settings).load()  # the first query won't wait
     watch_vectors = begin("Embedding the pictures")
     vectors = extractor.extract(data.pictures, data.name, watch=watch_vectors)
     begin("Writing the index")

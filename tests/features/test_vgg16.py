@@ -197,7 +197,7 @@ def test_int8_is_converted_once_and_serves_every_data_set(extractor, folder, mon
     paths = [picture.path for picture in folder[:20]]
     assert np.array_equal(made.embed_many(paths), first.values)
     assert np.array_equal(np.stack([later.embed(path) for path in paths]), first.values)
-    monkeypatch.setattr(int8.Int8Network, "ranges", "others")
+    monkeypatch.setattr(int8, "RANGES", "others")
     with pytest.raises(StoreError, match="'others' was asked for"):
         later.extract(folder[:20], "d", progress=False)
 
@@ -255,7 +255,7 @@ class Recording:
 
     def __init__(self, network, between):
         self.network, self.between, self.calls = network, between, []
-        self.batch, self.ranges = network.batch, network.ranges
+        self.batch = network.batch
 
     def __call__(self, pictures):
         self.calls.append(len(pictures))
@@ -406,3 +406,22 @@ def test_vectors_that_are_there_need_no_writing(extractor, folder, tmp_path, sha
     said = run_read_only(tmp_path, READ, shared_settings.data)
     assert said.startswith("31\n")
     assert "can't be written, so new vectors can't be kept." in said
+
+
+@pytest.mark.weights
+def test_the_network_is_loaded_once_and_only_where_a_picture_needs_it(extractor, folder):
+    extractor.extract(folder[:8], "d", progress=False)
+    made = VGG16("max", "float32", SMALL, extractor.settings, progress=False)
+    assert np.array_equal(
+        made.extract(folder[:8], "d", progress=False).values,
+        extractor.extract(folder[:8], "d", progress=False).values,
+    )
+    assert "network" not in vars(made)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(made.network)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(600)
+    assert len(found) == 8
+    assert {id(network) for network in found} == {id(made.load().network)}

@@ -4,6 +4,8 @@ import functools
 import operator
 from collections.abc import Callable
 
+import numpy as np
+
 UNANSWERED = "Not answered yet. Put your answer in place of the ... above and run both cells."
 
 
@@ -45,9 +47,11 @@ def check(nudge: str, hint: str, way: str) -> Callable:
 
 
 def whole(number) -> int:
-    """Return a whole number as an int, and raise TypeError for anything else, True included."""
+    """Return a whole number, 3.0 too, as an int; raise TypeError for anything else, even True."""
     if isinstance(number, bool):
         raise TypeError("a bool is not a count")
+    if isinstance(number, float | np.floating) and number.is_integer():
+        return int(number)  # a sum of products in floats is a count, too
     return operator.index(number)
 
 
@@ -56,7 +60,7 @@ def _verdict(judge, answer, truth):
     try:
         verdict = judge(answer, *truth)
         return verdict if isinstance(verdict, str) else bool(verdict)
-    except Exception:  # an answer may be of any type, and do anything when compared
+    except (Exception, SystemExit):  # an answer may be of any type, and do anything when compared
         return False
 
 
@@ -64,7 +68,7 @@ def _stage(tried, answer):
     """Return 0, 1 or 2: how much help this answer gets, by how many different ones came before."""
     try:
         key = repr(answer)[:1000]
-    except Exception:
+    except (Exception, SystemExit):
         key = str(type(answer))
     if key not in tried:
         tried.append(key)

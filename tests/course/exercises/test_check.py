@@ -49,6 +49,20 @@ def test_whatever_the_answer_is_nothing_is_raised(capsys):
     assert says(check("n", "h", "w")(endless), 1, capsys).startswith("Not quite.")
 
 
-def test_a_count_is_no_bool():
+def test_an_answer_that_would_end_the_program_is_only_wrong(capsys):
+    def leaving(answer):
+        raise SystemExit
+
+    assert says(check("n", "h", "w")(leaving), 1, capsys).startswith("Not quite.")
+
+
+@pytest.mark.parametrize("number", [3, 3.0, np.int64(3), np.float32(3), np.array(3)])
+def test_a_count_may_be_of_any_kind_of_number(number):
+    assert whole(number) == 3
+    assert type(whole(number)) is int
+
+
+@pytest.mark.parametrize("no_count", [True, np.True_, 3.5, np.nan, np.inf, "3", None, [3]])
+def test_what_is_no_whole_number_is_no_count(no_count):
     with pytest.raises(TypeError):
-        whole(True)
+        whole(no_count)

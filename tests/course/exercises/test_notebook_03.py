@@ -101,9 +101,17 @@ def test_the_smallest_nprobe(capsys):
 def test_too_little_and_more_than_enough_are_known(capsys):
     assert "recall of 0.900: too little" in says(smallest, 18, capsys)
     assert "so is 31, with a recall of 1.000" in says(smallest, 32, capsys)
-    for answer in (0, -5, 10**6, 19.0, "19"):
+    for answer in (0, -5, 10**6, 19.5, "19"):
         assert says(smallest, answer, capsys).startswith("Not quite.")
     assert exercises.smallest_nprobe(1, lambda nprobe: 1.0)
+
+
+def test_equal_vectors_leave_nothing_to_find(capsys):
+    def alike(answer):
+        return exercises.smallest_nprobe(answer, lambda nprobe: min(0.48, nprobe / 20))
+
+    assert "too much alike" in accepts(alike, 76, capsys)
+    assert says(alike, "nonsense", capsys).startswith("Not quite.")
 
 
 @pytest.fixture
