@@ -38,14 +38,16 @@ LINE = 1.25 * CAPTION / 72
 def use_style() -> None:
     """Set the figure style; figures are stored as JPEG, so that notebooks stay small.
 
-    They have a white ground, in a dark notebook, too.
+    They have a white ground, in a dark notebook, too. Texts are shown as they are: a folder's name
+    with two dollar signs is no formula.
     """
     set_matplotlib_formats("jpeg", pil_kwargs={"quality": 82})
     frame = {"axes.spines.top": False, "axes.spines.right": False, "figure.facecolor": "white"}
     large = {"font.size": TYPE, "axes.titlesize": TYPE, "axes.labelsize": TYPE}
     smaller = dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), CAPTION)
     colours = {"axes.prop_cycle": plt.cycler(color=[ACCENT, BAD, GOOD, *BOX_COLOURS])}
-    plt.rcParams.update({"figure.dpi": 90, **colours, **frame, **large, **smaller})
+    general = {"figure.dpi": 90, "text.parse_math": False}
+    plt.rcParams.update({**general, **colours, **frame, **large, **smaller})
 
 
 def annotated(pictures: Sequence[Picture], columns: int = 4) -> Figure:
@@ -148,14 +150,15 @@ def matrix(table: ArrayLike, names: Sequence[str], title: str, label: str) -> Fi
 
     `names` are on both axes, `label` on the scale.
     """
-    side = 2.2 + 0.3 * len(names)
+    short = [_short(name) for name in names]
+    side = 1.2 + 0.3 * len(names) + 0.09 * max(map(len, short), default=11)
     figure, axis = plt.subplots(figsize=(side + 1.2, side), layout="constrained")
     axis.set_title(title)
     if not len(names):
         return _nothing(axis)
     shown = axis.imshow(table, cmap="viridis", vmin=0, vmax=max(1, np.max(table)))
-    axis.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
-    axis.set_yticks(range(len(names)), names)
+    axis.set_xticks(range(len(names)), short, rotation=60, ha="right", rotation_mode="anchor")
+    axis.set_yticks(range(len(names)), short)
     figure.colorbar(shown, label=label, shrink=0.8)
     return figure
 
@@ -265,7 +268,12 @@ def _cell(figure, row, column, ends, high, size):
 def _wrapped(text, size):
     """Return a caption broken into lines that fit a cell `size` inches wide."""
     fits = int((size - GAP) * 72 / (0.6 * CAPTION))
-    return "\n".join(textwrap.fill(line, fits, break_long_words=False) for line in text.split("\n"))
+    return "\n".join(textwrap.fill(line, fits) for line in text.split("\n"))
+
+
+def _short(name):
+    """Return the name, cut where it would leave no room for what it names."""
+    return name if len(name) <= 28 else f"{name[:27]}…"
 
 
 def _tall(images):
@@ -284,6 +292,7 @@ def _nothing(axis):
 def _draw_bars(axis, names, values):
     """Draw one panel of bars, each with its number."""
     drawn = axis.barh(names, values, color=ACCENT)
+    axis.set_yticks(range(len(names)), [_short(name) for name in names])
     whole = all(float(value).is_integer() for value in values)
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 0}
     axis.bar_label(

@@ -82,6 +82,19 @@ def test_with_nothing_to_draw_a_figure_says_so():
         assert figure.axes[0].texts[-1].get_text() == "There is nothing to draw here."
 
 
+def test_a_class_may_have_any_name(pictures):
+    plots.use_style()
+    long, formula = "a long name " * 6, r"$\bad$ and $_$"
+    table = plots.matrix(np.eye(2), [long, formula], "Together", "pictures")
+    counted = plots.bars({long: 1, formula: 2}, "pictures")
+    shown = plots.gallery(pictures["a"].path, [Hit("b", 0.9, (formula, "x" * 70))], pictures)
+    for figure in (table, counted, shown):
+        figure.draw_without_rendering()
+        axis, across = figure.axes[0], figure.get_window_extent().width
+        assert axis.get_window_extent().width > across / 4
+    assert max(len(line) for title in titles(shown) for line in title.split("\n")) < 60
+
+
 def test_boxes_are_drawn_where_they_are(pictures):
     axis = plots.annotated([pictures["b"]]).axes[0]
     drawn = [(p.get_x(), p.get_y(), p.get_width(), p.get_height()) for p in axis.patches]
