@@ -186,6 +186,17 @@ def test_the_name_says_how(extractor):
 
 @pytest.mark.weights
 @pytest.mark.slow
+def test_a_damaged_8_bit_network_is_converted_anew(here, monkeypatch):
+    made = iter([b"first" * 99, b"second" * 99, b"third" * 99])
+    monkeypatch.setattr(int8, "_convert", lambda size, settings: next(made))
+    assert int8.quantised_model(SMALL, here) == int8.quantised_model(SMALL, here) == b"first" * 99
+    (kept,) = (here.data / "weights").glob("*.tflite")
+    kept.write_bytes(kept.read_bytes()[:-40])
+    assert int8.quantised_model(SMALL, here) == b"second" * 99
+    kept.write_bytes(b"")
+    assert int8.quantised_model(SMALL, here) == int8.quantised_model(SMALL, here) == b"third" * 99
+
+
 def test_int8_is_converted_once_and_serves_every_data_set(extractor, folder, monkeypatch):
     weights.load(extractor.settings)  # into the test's own folder
     made = VGG16(precision="int8", size=SMALL, settings=extractor.settings, progress=False)
