@@ -58,15 +58,12 @@ class Int8Network:
 
 
 def quantised_model(size, settings):
-    """Return the bytes of the 8-bit model; it is made where there is no whole file of it yet.
-
-    The file ends in the model's digest: TensorFlow wouldn't notice most kinds of damage.
-    """
+    """Return the bytes of the 8-bit model; it is made where there is no whole file of it yet."""
     made_of = f"{weights.SHA256} {size} {tensorflow().__version__} {LARGEST}"
     digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     path = settings.data / "weights" / f"vgg16-int8-{digest}.tflite"
     kept = path.read_bytes() if path.exists() else b""
-    if kept[-32:] == hashlib.sha256(kept[:-32]).digest():
+    if kept[-32:] == hashlib.sha256(kept[:-32]).digest():  # TensorFlow itself sees little damage
         return kept[:-32]
     model = _convert(size, settings)
     with suppress(OSError), atomic_write(path) as file:  # where it can't be kept, it still works
