@@ -67,7 +67,8 @@ def _verdict(judge, answer, truth):
 def _stage(tried, answer):
     """Return 0, 1 or 2: how much help this answer gets, by how many different ones came before."""
     try:
-        key = repr(answer)[:1000]
+        code = getattr(answer, "__code__", None)  # a function defined again is no other answer
+        key = repr((code.co_code, code.co_names, code.co_consts) if code else answer)[:5000]
     except (Exception, SystemExit):
         key = str(type(answer))
     if key not in tried:

@@ -77,7 +77,7 @@ def rarely_alone(answer: str, pictures: Sequence[Picture]) -> str | bool:
     share = {name: alone[name] / shown[name] for name in shown}
     if len(set(share.values())) < 2:
         return "None of your classes is alone more often than another: nothing to find here. Go on."
-    if answer not in share:
+    if not isinstance(answer, str) or answer not in share:
         return Mistake(f"Give a class by its name, such as {min(share)!r}.")
     if share[answer] == min(share.values()):
         return f"Right: {answer} is alone in {alone[answer]:,} of its {shown[answer]:,} pictures."
@@ -152,6 +152,8 @@ def _not_shown(rectangles, picture):
     """Return the Mistake in where the rectangles can be seen, None if they lie on the picture."""
     if not all(each.axes and each in each.axes.patches for each in rectangles):
         return Mistake("The numbers are right, but axis.add_patch has yet to draw each rectangle.")
+    if not all(each.get_visible() and each.get_alpha() != 0 for each in rectangles):
+        return Mistake("The numbers are right, but nobody can see these rectangles.")
     wanted = np.asarray(open_picture(picture.path), float)
     for axis in {each.axes for each in rectangles}:
         images = [np.asarray(image.get_array(), float) for image in axis.images]

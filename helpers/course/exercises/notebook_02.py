@@ -110,7 +110,7 @@ def top_three_pooling(answer: Callable) -> str | bool:
         found = [np.asarray(answer(each.copy())) for each in grids]
     except Exception as error:  # whatever a learner's function raises
         name = getattr(answer, "__name__", None)
-        return Mistake(f"{name} raised {type(error).__name__}: {error}.") if name else False
+        return Mistake(f"{name} raised {type(error).__name__}: {error!s:.200}.") if name else False
     if any(each.shape != (6,) for each in found):
         return Mistake(f"From {grids[0].shape} it made {found[0].shape}, but it should be (6,).")
     ordered = [np.sort(each.reshape(-1, 6), axis=0)[::-1] for each in grids]

@@ -104,6 +104,8 @@ def found_again(answer: Sequence[str], index: Any, vectors: Any) -> bool | str:
 
     `vectors` are the data set's: neither its ids nor copies of its vectors are new.
     """
+    if isinstance(answer, str):
+        return Mistake("That is one id. Put all of yours in a list.")
     ids, held = list(answer), index.digests()
     if not ids or any(not isinstance(name, str) for name in ids):
         return False

@@ -62,7 +62,7 @@ def own_average_precision(answer: Callable[[list[bool]], float]) -> str | bool:
             values = [answer(list(ranked)) for ranked in rankings]
     except Exception as error:
         return Mistake(
-            f"Your function stopped with {type(error).__name__}: {error}. It gets a list."
+            f"Your function stopped with {type(error).__name__}: {error!s:.200}. It gets a list."
         )
     if any(value is None for value in values):
         return Mistake("Your function returns nothing. Does it end in return …?")
@@ -117,7 +117,7 @@ def _mistaken(answer, hardest, every, first, labels):
     if answer == hardest:
         return Mistake(f"A hit that shows {hardest} shares a label with its query, so it is right.")
     if answer not in labels:
-        return Mistake(f"None of the pictures has the label {answer!r}.")
+        return Mistake(f"None of the pictures has the label {answer!r:.60}.")
     if answer in _commonest(every):
         return Mistake("You counted right hits, too: many of them show something else beside it.")
     if answer in _commonest(first):

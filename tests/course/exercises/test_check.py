@@ -33,6 +33,16 @@ def test_help_grows_with_each_different_answer_and_not_with_the_same(capsys):
     assert says(judge, ..., capsys) == UNANSWERED
 
 
+def test_a_function_that_is_defined_again_is_the_same_answer(capsys):
+    judge = check("a nudge.", "a hint.", "the way.")(lambda answer: answer(2) == 3)
+
+    def attempt(number):
+        return says(judge, eval(f"lambda x: x + {number}"), capsys)
+
+    stages = ["a nudge.", "a nudge.", "a hint."]
+    assert [attempt(2), attempt(2), attempt(3)] == [f"Not quite. {stage}" for stage in stages]
+
+
 def test_a_known_mistake_gets_its_own_sentence_and_in_the_end_the_way_too(capsys):
     judge = make()
     assert says(judge, 3, capsys) == "Not quite. You counted the query."

@@ -91,7 +91,8 @@ def test_rarely_alone(capsys):
     assert accepts(alone, "dog", capsys) == "Right: dog is alone in 2 of its 5 pictures."
     assert "most often" in says(alone, "bus", capsys)
     assert "most pictures" in says(alone, "person", capsys)
-    assert "by its name" in says(alone, "wolf", capsys)
+    for no_name in ("wolf", ["dog"], ("dog",), 3):
+        assert "by its name" in says(alone, no_name, capsys)
     few = [*PICTURES, shown("bus", "cat")]
     assert "Take the share" in says(lambda a: alone(a, few), "bus", capsys)
     stands(alone, capsys)
@@ -150,6 +151,10 @@ def test_rectangles_must_be_seen_on_the_picture(picture, capsys):
     removed = drawn(picture)
     removed[0].remove()
     assert "axis.add_patch" in says(check, removed, capsys)
+    for unseen in ({"visible": False}, {"alpha": 0}):
+        hidden = drawn(picture)
+        plt.setp(hidden, **unseen)
+        assert "nobody can see" in says(check, hidden, capsys)
     for image in (np.zeros((30, 40, 3)), np.zeros((5, 5)), np.zeros((30, 40))):
         assert "doesn't show" in says(check, drawn(picture, image=image), capsys)
 

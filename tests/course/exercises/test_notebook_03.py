@@ -131,6 +131,7 @@ IDS = [picture.id for picture in NEW]
 
 def test_new_pictures_find_themselves(mine, again, capsys):
     assert "holds no picture" in says(again, IDS, capsys)
+    assert "in a list" in says(again, IDS[0], capsys)
     mine.upsert(NEW, unit(4, seed=2), progress=False)
     assert accepts(again, IDS, capsys).startswith("Right: 4 new pictures")
     assert accepts(again, np.array(IDS[::-1]), capsys)

@@ -76,6 +76,16 @@ def test_what_is_found_instead(capsys):
     stands(mistaken, capsys)
 
 
+def test_a_long_error_or_answer_is_told_in_short(capsys):
+    def raising(_):
+        raise ValueError("x" * 9999)
+
+    for judge in (exercises.own_average_precision, exercises.top_three_pooling):
+        assert "ValueError: xxx" in (told := says(judge, raising, capsys))
+        assert len(told) < 600
+    assert len(says(mistaken, "x" * 9999, capsys)) < 600
+
+
 def test_where_nothing_is_mistaken_anything_goes(capsys):
     unlabelled = lambda answer: mistaken(answer, None, {})  # noqa: E731
     assert "no labels" in accepts(unlabelled, "anything", capsys)
