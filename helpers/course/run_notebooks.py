@@ -58,6 +58,9 @@ def execute(path: Path, timeout: float = 3600, pages: Path | None = None) -> Not
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(path.parent)}},
     )
+    # Workaround for nbclient 0.11: its Output widget sends on the socket whose answer is awaited,
+    # which can lose the wake-up, and then the run waits for ever. Test: none, it takes hours.
+    client.widget_registry.clear()
     try:
         client.execute(stderr=subprocess.DEVNULL)  # cells' own messages come with their outputs
     finally:
