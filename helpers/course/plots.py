@@ -203,7 +203,9 @@ def picture_map(
     for name, colour in colour_of.items():
         paper = {"facecolor": colour, "edgecolor": INK, "boxstyle": "round"}
         spot = np.median(points[firsts == name], axis=0)
-        axis.text(*spot, name, fontsize=TYPE, ha="center", va="center", bbox=paper, zorder=9)
+        axis.text(
+            *spot, _short(name), fontsize=TYPE, ha="center", va="center", bbox=paper, zorder=9
+        )
     axis.set_xlabel(f"first direction, {variance[0]:.0%} of the variance")
     axis.set_ylabel(f"second direction, {variance[1]:.0%}")
     return figure

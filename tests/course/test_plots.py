@@ -1,5 +1,7 @@
 """Figures say what they show: titles, marks and colours, drawn from real files."""
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -92,6 +94,9 @@ def test_a_class_may_have_any_name(pictures):
         figure.draw_without_rendering()
         axis, across = figure.axes[0], figure.get_window_extent().width
         assert axis.get_window_extent().width > across / 4
+    named = [replace(each, labels=("x" * 70,)) for each in pictures.values()]
+    (label,) = plots.picture_map(np.eye(3)[:, :2], named, (0.2, 0.1)).axes[0].texts
+    assert len(label.get_text()) < 60
     assert max(len(line) for title in titles(shown) for line in title.split("\n")) < 60
 
 
