@@ -127,17 +127,16 @@ def test_a_jpeg_decoded_smaller_gives_nearly_the_same_vector(exact, photographs)
 @pytest.mark.voc
 @pytest.mark.slow
 def test_fewer_bits_find_the_same_pictures(exact, photographs, tmp_path, shared_settings):
-    found = {}
+    found, some = {}, photographs[::3]
     for bits in runtime.PRECISIONS:
-        made = VGG16(precision=bits, settings=shared_settings, progress=False)
-        if bits != "float32":  # those are what test_engine has extracted, or will find here
-            made.settings = replace(shared_settings, data=tmp_path)
-        found[bits] = made.extract(photographs, "voc2012-subset", progress=False).values
-    p_at_10, mean_ap = scores(found["float32"], photographs)
-    assert p_at_10 >= 0.88
-    assert mean_ap >= 0.70
+        made = VGG16(precision=bits, settings=shared_settings, progress=False).load()
+        made.settings = replace(shared_settings, data=tmp_path)
+        found[bits] = made.extract(some, "photographs", progress=False).values
+    p_at_10, mean_ap = scores(found["float32"], some)
+    assert p_at_10 >= 0.85
+    assert mean_ap >= 0.73
     for bits, least in (("bfloat16", 0.9995), ("int8", 0.99)):
-        assert scores(found[bits], photographs) == pytest.approx((p_at_10, mean_ap), abs=0.003)
+        assert scores(found[bits], some) == pytest.approx((p_at_10, mean_ap), abs=0.003)
         assert np.sum(found[bits] * found["float32"], axis=1).min() >= least
 
 

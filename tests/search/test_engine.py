@@ -132,7 +132,7 @@ def test_real_photographs_all_the_way(voc_subset, shared_settings, tmp_path):
     own = replace(
         shared_settings, dataset=str(voc_subset), milvus_uri=str(tmp_path / "photographs.db")
     )
-    engine = open_engine("max", "float32", own, embedder=Noting)
+    engine = open_engine(settings=own, embedder=Noting)
     assert engine.embedder.extractor is engine.extractor
     assert engine.index.count() == len(engine.dataset.pictures) == 600
     relevant = rankings(engine)

@@ -37,7 +37,7 @@ def test_the_service_keeps_to_its_own_document(client, tmp_path):
         [
             Path(sys.executable).with_name("schemathesis"), f"--config-file={config}", "run",
             f"{client.address}/openapi.json", "--phases=examples,coverage,fuzzing", "--seed=1",
-            "--max-examples=10", "--checks=all", "--exclude-checks=positive_data_acceptance",
+            "--max-examples=5", "--checks=all", "--exclude-checks=positive_data_acceptance",
             "--continue-on-failure", "--generation-database=none",
         ],
         cwd=tmp_path, capture_output=True, text=True, check=False,
