@@ -132,11 +132,8 @@ def _rounded(model):
     The converter recognises these operations, and turns what is between them into integers.
     """
     tf = tensorflow()
-    steps, lowest, highest = (
-        tf.quantization,
-        centre(np.zeros(3)).min(),
-        centre(np.full(3, 255)).max(),
-    )
+    steps = tf.quantization
+    lowest, highest = centre(np.zeros(3)).min(), centre(np.full(3, 255)).max()
     largest = dict(zip(weights.LAYERS, LARGEST, strict=True))
     arrays = {name: model.get_layer(name).get_weights() for name in largest}
 

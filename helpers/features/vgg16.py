@@ -96,8 +96,12 @@ class VGG16:
     def network(self) -> FloatNetwork | int8.Int8Network:
         """The network, loaded and warmed up when it is first asked for."""
         with self._loading:
-            if "network" not in self.__dict__:  # no other thread was faster
-                self.__dict__["network"] = self._warmed_up()
+            try:
+                if "network" not in self.__dict__:  # no other thread was faster
+                    self.__dict__["network"] = self._warmed_up()
+            except KeyboardInterrupt:
+                told = "Stopped before VGG16 was ready. Run it again to load it."
+                raise ExtractionInterrupted(told) from None
             return self.__dict__["network"]
 
     def load(self) -> "VGG16":

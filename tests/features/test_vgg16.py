@@ -213,6 +213,21 @@ def test_int8_is_converted_once_and_serves_every_data_set(extractor, folder, mon
         later.extract(folder[:20], "d", progress=False)
 
 
+def test_an_interruption_while_the_network_is_loaded_is_told_in_a_sentence(here, monkeypatch):
+    attempts = iter([KeyboardInterrupt, None])
+
+    def loading(_):
+        if interruption := next(attempts):
+            raise interruption
+        return "the network"
+
+    monkeypatch.setattr(VGG16, "_warmed_up", loading)
+    made = VGG16("max", "float32", settings=here, progress=False)
+    with pytest.raises(ExtractionInterrupted, match=r"before VGG16 was ready\. Run it again"):
+        made.load()
+    assert made.load().network == "the network"
+
+
 def test_a_conversion_that_fails_says_what_helps(here, monkeypatch):
     monkeypatch.setattr(weights, "load", lambda _: b"")
     with pytest.raises(FeaturesError, match=r"8 bits \(.+\)\. Close other programs .*=float32"):
