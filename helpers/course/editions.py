@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import nbformat
-from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from helpers.course import run_notebooks
@@ -52,8 +51,9 @@ def main() -> int:
         print(f"{path.stem:32}", end=" ", flush=True)
         try:
             write(instructor(path, kept), kept / path.name)
-        except CellExecutionError as error:
-            print(f"FAILED\n{error}\nThe cells before it are in {kept / path.stem}.html.")
+        except run_notebooks.FAILURES as error:
+            page = kept / f"{path.stem}.html"
+            print(f"FAILED\n{run_notebooks.told(error)}\nThe cells before it are in {page}.")
             return 1
         print("both editions", flush=True)
     print(f"For learners: {handed_out}\nFor instructors: {kept}")

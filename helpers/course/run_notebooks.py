@@ -20,7 +20,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
@@ -30,6 +30,7 @@ from helpers.settings import ROOT
 NOTEBOOKS = ROOT / "notebooks"
 BUILD = ROOT / "build"
 IN_WORDS = re.compile(r"<details><summary>In words</summary>(.+?)</details>", re.S)
+FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 QUIET = logging.getLogger(f"{__name__}.quiet")
 QUIET.setLevel(logging.ERROR)
 METADATA = {  # the same on every machine
@@ -69,6 +70,13 @@ def execute(path: Path, timeout: float = 3600, pages: Path | None = None) -> Not
         with atomic_write((pages or BUILD) / f"{path.stem}.html") as file:
             file.write(page_of(notebook, path.stem.replace("_", " ")).encode())
     return notebook
+
+
+def told(error: Exception) -> str:
+    """Return what one of FAILURES says, and of a kernel that died why it probably did."""
+    died = isinstance(error, DeadKernelError)
+    memory = ", most often for want of memory. Close other programs and run it again."
+    return f"{error}{memory}" if died else str(error)
 
 
 def describe_figures(notebook: NotebookNode) -> None:
@@ -134,8 +142,8 @@ def main(arguments=None):
         print(f"{path.stem:32}", end=" ", flush=True)
         try:
             notebook = execute(path)
-        except CellExecutionError as error:
-            print(f"FAILED\n{error}\nThe cells before it are in build/{path.stem}.html.")
+        except FAILURES as error:
+            print(f"FAILED\n{told(error)}\nThe cells before it are in build/{path.stem}.html.")
             return 1
         seconds[path.stem] = round(time.perf_counter() - start, 1)
         print(f"{seconds[path.stem]:6.1f} s", flush=True)

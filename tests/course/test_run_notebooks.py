@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from helpers.course import run_notebooks
+from helpers.course import editions, run_notebooks
 
 pytestmark = pytest.mark.slow  # each starts kernels
 
@@ -37,6 +37,15 @@ def test_a_failing_cell_raises_and_what_ran_is_kept(tmp_path, build):
     with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
         run_notebooks.execute(notebook(tmp_path, "print('so far so good')", "1 / 0"))
     assert "so far so good" in (build / "07_test_it.html").read_text()
+
+
+@pytest.mark.parametrize("run", [lambda: run_notebooks.main([]), editions.main])
+def test_a_kernel_that_dies_is_told_in_a_sentence(run, tmp_path, build, monkeypatch, capsys):
+    monkeypatch.setattr(run_notebooks, "NOTEBOOKS", tmp_path)
+    notebook(tmp_path, "print('so far so good')", "import os; os.kill(os.getpid(), 9)")
+    assert run() == 1
+    assert "Kernel died, most often for want of memory." in capsys.readouterr().out
+    assert any("so far so good" in page.read_text() for page in build.rglob("07_test_it.html"))
 
 
 def test_main_runs_all_in_order_and_sums_up(tmp_path, build, monkeypatch, capsys):
