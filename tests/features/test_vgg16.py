@@ -197,6 +197,7 @@ def test_a_damaged_8_bit_network_is_converted_anew(here, monkeypatch):
     assert int8.quantised_model(SMALL, here) == int8.quantised_model(SMALL, here) == b"third" * 99
 
 
+@pytest.mark.weights
 def test_int8_is_converted_once_and_serves_every_data_set(extractor, folder, monkeypatch):
     weights.load(extractor.settings)  # into the test's own folder
     made = VGG16(precision="int8", size=SMALL, settings=extractor.settings, progress=False)
@@ -228,6 +229,7 @@ def test_an_interruption_while_the_network_is_loaded_is_told_in_a_sentence(here,
     assert made.load().network == "the network"
 
 
+@pytest.mark.weights
 def test_a_conversion_that_fails_says_what_helps(here, monkeypatch):
     monkeypatch.setattr(weights, "load", lambda _: b"")
     with pytest.raises(FeaturesError, match=r"8 bits \(.+\)\. Close other programs .*=float32"):
