@@ -5,7 +5,6 @@ everything, executed on the data set that the settings name, with a page of each
 """
 
 import copy
-import shutil
 import sys
 from pathlib import Path
 
@@ -36,16 +35,17 @@ def instructor(path: Path, folder: Path) -> NotebookNode:
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook, the whole of it or nothing."""
+    """Write a notebook; one of that name with other contents stays, as `NAME.before.ipynb`."""
+    text = nbformat.writes(notebook).encode() + b"\n"
+    if path.exists() and path.read_bytes() != text:
+        path.replace(path.with_suffix(".before.ipynb"))
     with atomic_write(path) as file:
-        file.write(nbformat.writes(notebook).encode() + b"\n")
+        file.write(text)
 
 
 def main() -> int:
     """Write both editions into build/; return the exit status of the process."""
     handed_out, kept = run_notebooks.BUILD / "learner", run_notebooks.BUILD / "instructor"
-    for folder in (handed_out, kept):
-        shutil.rmtree(folder, ignore_errors=True)  # nothing of a notebook that is no longer there
     for path in run_notebooks.notebook_paths():
         write(learner(nbformat.read(path, as_version=4)), handed_out / path.name)
         print(f"{path.stem:32}", end=" ", flush=True)

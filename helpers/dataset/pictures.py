@@ -157,6 +157,8 @@ def _open(source, size=None):
     """Return the RGB image of `source`, perhaps smaller, and the upright (width, height)."""
     try:
         if isinstance(source, Image.Image):
+            if 0 in source.size:  # such as a crop of nothing
+                raise UnusableError("it has no pixels")
             image = upright_rgb(source)
             return image, image.size
         with _opened(source) as file:

@@ -255,7 +255,8 @@ def _forecast(count, seconds):
     time = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
     return (
         f"{count:,} pictures will take about {time} on this computer. You can interrupt at any "
-        "moment; what is done is kept. To begin with fewer, set BOOTCAMP_DATASET=voc:500."
+        "moment; what is done is kept. To begin with fewer, set BOOTCAMP_DATASET to voc:500, or to "
+        "a folder of fewer pictures."
     )
 
 

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
+from helpers.errors import PlainError
 from helpers.index import milvus_lite
 from helpers.index.errors import MilvusError
 
@@ -42,11 +43,23 @@ def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     # takes the right microsecond; test_ctrl_c_keeps_what_was_written_and_the_index_usable is ours.
     if threading.current_thread() is not threading.main_thread():
         return function(*arguments, **options)
-    return _worker.submit(function, *arguments, **options).result()
+    try:
+        return _worker.submit(function, *arguments, **options).result()
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "Interrupted. What Milvus has begun, it finishes; run this again."
+        ) from None
+
+
+class Interrupted(PlainError, KeyboardInterrupt):
+    """The learner interrupted a call of Milvus, which goes on in its own thread."""
 
 
 class Client:
-    """A MilvusClient, method by method, each of which runs where Ctrl-C can't reach it."""
+    """A MilvusClient, method by method, each of which runs where Ctrl-C can't reach it.
+
+    What one raises shows its message in a notebook, and no traceback through pymilvus and gRPC.
+    """
 
     def __init__(self, client: "MilvusClient"):
         self._client = client
@@ -55,10 +68,20 @@ class Client:
         found = getattr(self._client, name)
         if not callable(found):
             return found
-        return functools.wraps(found)(functools.partial(call, found))
+        return functools.wraps(found)(functools.partial(_told_shortly, found))
 
     def __dir__(self):
         return dir(self._client)
+
+
+def _told_shortly(function, *arguments, **options):
+    """Call a method; an error keeps its type, and renders as one line in a notebook."""
+    try:
+        return call(function, *arguments, **options)
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        error._render_traceback_ = lambda: [text]
+        raise
 
 
 def connect(uri: str, token: str = "") -> Client:

@@ -427,3 +427,8 @@ def test_a_path_too_long_for_the_index_is_in_the_ledger_and_the_rest_stays(tmp_p
     skipped = [entry.reason for entry in ledger.entries if not entry.used]
     assert len(skipped) == 2
     assert all("longer than 200 bytes" in reason for reason in skipped)
+
+
+def test_a_crop_of_nothing_is_no_picture():
+    with pytest.raises(PictureError, match="no pixels"):
+        open_picture(two_halves().crop((5, 5, 5, 9)))

@@ -86,6 +86,15 @@ def test_a_client_shows_what_pymilvus_documents(client):
         client.nothing  # noqa: B018
 
 
+def test_what_a_client_raises_is_one_line_in_a_notebook(client):
+    with pytest.raises(connection.pymilvus().MilvusException) as caught:
+        client.load_collection("nowhere")
+    (line,) = caught.value._render_traceback_()
+    assert line.startswith(type(caught.value).__name__)
+    assert "nowhere" in line
+    assert len(line) <= 500
+
+
 def test_an_index_is_built_with_the_parameters_asked_for_and_replaced(here, client):
     faiss = pytest.importorskip("faiss", reason="ABSENT: faiss-cpu, which Milvus Lite brings")
     for nlist in (7, 3):
