@@ -245,7 +245,7 @@ def test_a_long_extraction_is_announced_with_what_the_warm_up_measured(
         extractor.extract(folder, f"of {seconds}")
         said = capsys.readouterr().out
         assert ("40 pictures will take about 80 seconds" in said) is told
-        assert ("BOOTCAMP_DATASET=voc:500" in said) is told
+        assert ("BOOTCAMP_DATASET to voc:500" in said) is told
 
 
 def test_an_unknown_option_is_refused_in_a_sentence(here):
