@@ -241,7 +241,7 @@ def test_a_long_extraction_is_announced_with_what_the_warm_up_measured(
     extractor, folder, monkeypatch, capsys
 ):
     for seconds, told in ((2.0, True), (1.0, False)):
-        monkeypatch.setattr(extractor, "seconds", seconds)
+        monkeypatch.setattr(extractor.load(), "seconds", seconds)
         extractor.extract(folder, f"of {seconds}")
         said = capsys.readouterr().out
         assert ("40 pictures will take about 80 seconds" in said) is told
