@@ -134,7 +134,7 @@ def measure(path, folder):
     took = {cell.id: seconds(cell) for cell in done.cells if cell.cell_type == "code"}
     return {
         "seconds": round(sum(took.values()), 1),
-        "peak_rss_mb": round(int(done.cells[-1].outputs[0].text) / 1024),
+        "peak_rss_mb": round(int(done.cells[-1].outputs[0].text) * 1024 / 1e6),
         "cells": {name: spent for name, spent in took.items() if spent >= 1},
     }
 

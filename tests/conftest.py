@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from milvus_server import running_server, there  # noqa: F401  here, so that all share one server
 from needs import TEST_DATA, VOC_SUBSET, require
 
 from helpers import settings as _settings

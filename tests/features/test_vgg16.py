@@ -416,7 +416,7 @@ from helpers.dataset.pictures import Picture
 from helpers.features import StoreError, VGG16
 from helpers.settings import from_environment
 folder, weights = Path(sys.argv[1]), sys.argv[2]
-made = VGG16('max', 'float32', 64, from_environment({"BOOTCAMP_DATA": weights}), progress=False).load()
+made = VGG16("max", "float32", 64, from_environment({"BOOTCAMP_DATA": weights}), False).load()
 made.settings = from_environment({"BOOTCAMP_DATA": str(folder)})
 pictures = [Picture(path.stem, path) for path in sorted(folder.glob("*.jpg"))]
 print(len(made.extract(pictures[30::-1], "d", progress=False).ids))

@@ -3,7 +3,6 @@
 import app_kit
 import pytest
 import service_kit
-from milvus_server import running_server, there  # noqa: F401
 
 
 @pytest.fixture(scope="session")
