@@ -209,6 +209,7 @@ def test_a_class_filter_and_a_minimum_score_are_obeyed(page, room):
 
 
 def test_labels_that_are_cut_off_can_be_read_in_full(page):
+    page.set_viewport_size({"width": 360, "height": 740})
     pick(page)
     page.get_by_label("How many").fill("40")
     page.wait_for_function("() => document.querySelectorAll('.ris-card').length === 40")
