@@ -2,8 +2,9 @@
 
 Run `python bench/voc_size.py [ARCHIVE] [COUNT]`. It grows the photographs of ARCHIVE, a PASCAL VOC
 archive (by default the test subset), to COUNT (17,125) by mirroring and cropping, boxes included,
-and executes every notebook on them. The set is made once, in build/bench/voc-size/; what the
-notebooks make is made anew. Prints a table and writes build/bench/voc_size.json.
+and executes every notebook on them. The set is built once, in build/bench/voc-size/; everything
+that the notebooks compute is computed from scratch. Prints a table and writes
+build/bench/voc_size.json.
 """
 
 import os

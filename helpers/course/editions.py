@@ -12,7 +12,6 @@ import nbformat
 from nbformat import NotebookNode
 
 from helpers.course import run_notebooks
-from helpers.files import atomic_write
 
 
 def learner(notebook: NotebookNode) -> NotebookNode:
@@ -36,11 +35,9 @@ def instructor(path: Path, folder: Path) -> NotebookNode:
 
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write a notebook; one of that name with other contents stays, as `NAME.before.ipynb`."""
-    text = nbformat.writes(notebook).encode() + b"\n"
-    if path.exists() and path.read_bytes() != text:
+    if path.exists() and path.read_bytes() != run_notebooks.as_bytes(notebook):
         path.replace(path.with_suffix(".before.ipynb"))
-    with atomic_write(path) as file:
-        file.write(text)
+    run_notebooks.write(notebook, path)
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """Notebook 01 begins with a search: over our drawings, with vectors that are already there.
 
-The real VGG16 made them, in float32; notebook 02 builds it. Whoever changes the drawings makes
-them anew, with `python -m helpers.course.first_search`.
+They come from the real VGG16, in float32; notebook 02 builds it. After a change to the drawings,
+run `python -m helpers.course.first_search` to recompute them.
 """
 
 import sys

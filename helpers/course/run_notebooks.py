@@ -113,8 +113,18 @@ def save(notebook, path):
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code" and spoils(cell):
             cell.outputs, cell.execution_count = [], None
+    write(notebook, path)
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook to `path`, the whole of it or nothing."""
     with atomic_write(path) as file:
-        file.write(nbformat.writes(notebook).encode() + b"\n")
+        file.write(as_bytes(notebook))
+
+
+def as_bytes(notebook: NotebookNode) -> bytes:
+    """Return a notebook as the bytes of its file."""
+    return nbformat.writes(notebook).encode() + b"\n"
 
 
 def spoils(cell):

@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -46,6 +46,11 @@ def check(nudge: str, hint: str, way: str) -> Callable:
     return decorate
 
 
+def known(mistakes: Iterable[tuple[bool, str]]) -> Mistake | bool:
+    """Return the first of (was it made?, sentence) that was made as a Mistake, or else False."""
+    return next((Mistake(sentence) for made, sentence in mistakes if made), False)
+
+
 def whole(number) -> int:
     """Return a whole number, 3.0 too, as an int; raise TypeError for anything else, even True."""
     if isinstance(number, bool):
@@ -67,7 +72,7 @@ def _verdict(judge, answer, truth):
 def _stage(tried, answer):
     """Return 0, 1 or 2: how much help this answer gets, by how many different ones came before."""
     try:
-        code = getattr(answer, "__code__", None)  # a function defined again is no other answer
+        code = getattr(answer, "__code__", None)  # rerunning a def makes a new object, same code
         key = repr((code.co_code, code.co_names, code.co_consts) if code else answer)[:5000]
     except (Exception, SystemExit):
         key = str(type(answer))

@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from helpers.course.exercises.check import Mistake, check, whole
+from helpers.course.exercises.check import Mistake, check, known, whole
 from helpers.dataset import Picture, open_picture
 
 
@@ -36,7 +36,7 @@ def shows_both(answer: int, one: str, other: str, pictures: Sequence[Picture]) -
     if (number := whole(answer)) == sum(both):
         return f"Right: {number:,} pictures show both {one} and {other}."
     mistakes = _other_counts(one, other, pictures, both).items()
-    return next((Mistake(words) for words, count in mistakes if number == count), False)
+    return known((number == count, words) for words, count in mistakes)
 
 
 def _other_counts(one, other, pictures, both):
@@ -81,14 +81,15 @@ def rarely_alone(answer: str, pictures: Sequence[Picture]) -> str | bool:
         return Mistake(f"Give a class by its name, such as {min(share)!r}.")
     if share[answer] == min(share.values()):
         return f"Right: {answer} is alone in {alone[answer]:,} of its {shown[answer]:,} pictures."
-    for numbers, extreme, words in (
+    mistakes = (
         (share, max, "That one is alone most often. We want the other end."),
         (alone, min, "It's alone in the fewest pictures, but it's in few at all. Take the share."),
         (shown, max, "It's in the most pictures. In what share of them is it alone?"),
-    ):
-        if numbers[answer] == extreme(numbers[name] for name in shown):
-            return Mistake(words)
-    return False
+    )
+    return known(
+        (numbers[answer] == extreme(numbers[name] for name in shown), words)
+        for numbers, extreme, words in mistakes
+    )
 
 
 @check(

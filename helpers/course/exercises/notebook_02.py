@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.course.exercises.check import Mistake, check, whole
+from helpers.course.exercises.check import Mistake, check, known, whole
 
 LabelLists = Sequence[Sequence[str]]  # each picture's labels, in the order of the vectors
 
@@ -32,7 +32,7 @@ def swapped_channels(answer: float, prepared: NDArray, embed: Callable) -> str |
         (np.linalg.norm(right - swapped), "That is the distance; the cosine is a dot product."),
         (1.0, "The picture hasn't changed: did you swap its colours?"),
     ]
-    return _known(answer, mistakes)
+    return known((abs(answer - number) < 0.002, text) for number, text in mistakes)
 
 
 @check(
@@ -56,7 +56,7 @@ def closest_classes(answer: Sequence[str], labels: LabelLists, vectors: NDArray)
         (_pair(alone, vectors, unit=False), "You didn't scale the averages: long ones win."),
         (_pair(alone, vectors, sign=-1), "These are the farthest apart. Look for the largest."),
     ]
-    return next((Mistake(text) for pair, text in mistakes if given == pair), False)
+    return known((given == pair, text) for pair, text in mistakes)
 
 
 def _pair(labels, vectors, unit=True, sign=1):
@@ -93,7 +93,7 @@ def strongest_channel(answer: int, label: str, labels: LabelLists, vectors: NDAr
         (np.abs(inside - everything).argmax(), "It differs most, but downwards: drop the abs."),
         (everything.argmax(), "That is the strongest channel over all pictures."),
     ]
-    return _known(answer, mistakes)
+    return known((abs(answer - number) < 0.002, text) for number, text in mistakes)
 
 
 @check(
@@ -129,9 +129,3 @@ def top_three_pooling(answer: Callable) -> str | bool:
         if all(np.allclose(one, pool(each)) for one, each in zip(found, ordered, strict=True)):
             return verdict
     return False
-
-
-def _known(answer, mistakes):
-    """Return the Mistake of the first (number, sentence) that `answer` is, else False."""
-    said = (text for number, text in mistakes if abs(answer - number) < 0.002)
-    return next((Mistake(text) for text in said), False)

@@ -1,0 +1,15 @@
+"""Figures for the notebooks, each returned as a matplotlib Figure with all labels.
+
+Every notebook draws with them: `style` sets the look, `pictures` and `charts` draw, and `widgets`
+shows a figure where a page can't run a widget.
+"""
+
+from helpers.lazy import lazy_exports
+
+__all__, __getattr__, __dir__ = lazy_exports(
+    __name__,
+    style=("ACCENT", "BAD", "BOX_COLOURS", "GOOD", "INK", "UNJUDGED", "use_style"),
+    pictures=("annotated", "feature_maps", "gallery", "overlays", "side_by_side"),
+    charts=("bars", "cells_and_walk", "matrix", "picture_map"),
+    widgets=("WidgetOrFigure", "jpeg"),
+)
