@@ -1,6 +1,5 @@
 """How a folder becomes a data set: its pictures listed, embedded, and written to a collection."""
 
-import copy
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -47,14 +46,14 @@ def _load(job, folder, catalogue):
     settings = replace(catalogue.settings, dataset=str(folder))
     data, ledger = inside(_listed(settings, folder, job), catalogue.roots)
     job.step("embedding", **_skipped(ledger))
-    extractor = copy.copy(catalogue.default.extractor)
+    extractor = catalogue.default.extractor
     vectors, state = _vectors(extractor, data, job)
     for entry in vectors.ledger.entries:
         ledger.add(shown(entry.path, (folder,)), entry.reason)
     job.step("writing", **_skipped(ledger))
     if not vectors.ids and state == "done":
         raise _no_picture(folder)
-    facts = _write(extractor, data, vectors, ledger, catalogue) if vectors.ids else {}
+    facts = _write(data, vectors, ledger, catalogue) if vectors.ids else {}
     if state == "done":
         facts |= dict.fromkeys(("done", "total"), len(data.pictures))
     job.step(state, **facts, **_skipped(ledger))
@@ -100,11 +99,12 @@ def _vectors(extractor, data, job):
     return Vectors([], np.empty((0, extractor.dim), np.float32), extractor.name), "stopped"
 
 
-def _write(extractor, data, vectors, ledger, catalogue):
+def _write(data, vectors, ledger, catalogue):
     """Make the collection equal to the pictures that have vectors; return what that took."""
     base = catalogue.default
-    known = catalogue.find(data.name, extractor.name)
-    index = known.index if known else Index(data.name, extractor.name, catalogue.settings)
+    extractor_name = base.extractor.name
+    known = catalogue.find(data.name, extractor_name)
+    index = known.index if known else Index(data.name, extractor_name, catalogue.settings)
     # A folder is what it is now, even if most of it was deleted.
     data, result = write(index, data, vectors, progress=False, delete_most=True)
     for name, reason in result.skipped:

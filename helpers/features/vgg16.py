@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from helpers import settings as _settings
 from helpers.dataset.listing import Watch
 from helpers.dataset.pictures import Ledger, Picture, PictureSource, Skipped
-from helpers.errors import PlainError
+from helpers.errors import Plain
 from helpers.features import int8, runtime, weights
 from helpers.features.networks import FloatNetwork
 from helpers.features.pooling import POOLINGS, l2_normalise
@@ -36,7 +36,7 @@ LONG = 60
 """Seconds from which on an extraction is announced."""
 
 
-class ExtractionInterrupted(PlainError, KeyboardInterrupt):
+class ExtractionInterrupted(Plain, KeyboardInterrupt):
     """The learner interrupted an extraction; what was done is kept."""
 
 
@@ -59,10 +59,10 @@ class VGG16:
     `pooling` is "max", "avg", "gem" or "rmac"; `precision` is "float32", "bfloat16", "int8" or
     "auto", which follows BOOTCAMP_PRECISION or else takes the fastest for this processor, and says
     so; `size` is the side in pixels that a picture is squashed to.
-    Any number of threads may use it, and copies of it, at once: they take turns at the network,
-    and queries (`embed`, `embed_many`, `maps`) go before the batches of an extraction.
-    Raises FeaturesError for anything else. The network is loaded when a picture first needs it,
-    which raises WeightsError without weights; vectors that are on disk don't need it.
+    Any number of threads may use it at once: they take turns at the network, and queries (`embed`,
+    `embed_many`, `maps`) go before the batches of an extraction. Raises FeaturesError for anything
+    else. The network is loaded when a picture first needs it, which raises WeightsError without
+    weights; vectors that are on disk don't need it.
     """
 
     dim = 512

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
-from helpers.errors import PlainError
+from helpers.errors import Plain
 from helpers.index import milvus_lite
 from helpers.index.errors import MilvusError
 
@@ -51,7 +51,7 @@ def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         ) from None
 
 
-class Interrupted(PlainError, KeyboardInterrupt):
+class Interrupted(Plain, KeyboardInterrupt):
     """The learner interrupted a call of Milvus, which goes on in its own thread."""
 
 

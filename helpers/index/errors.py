@@ -36,7 +36,7 @@ def explained(action: str, uri: str) -> Iterator[None]:
     """Turn what pymilvus raises into a MilvusError; `action` completes "could not …"."""
     try:
         yield
-    except (MilvusError, KeyboardInterrupt):
+    except MilvusError:
         raise
     except Exception as error:
         raise _translated(error, action, uri) from None

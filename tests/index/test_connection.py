@@ -9,6 +9,7 @@ import sys
 import pytest
 from index_kit import child, clustered
 
+from helpers.features.vgg16 import ExtractionInterrupted
 from helpers.index import MilvusError, build, connection, milvus_lite
 
 
@@ -84,6 +85,13 @@ def test_a_client_shows_what_pymilvus_documents(client):
     assert client.search.__doc__
     with pytest.raises(AttributeError, match="nothing"):
         client.nothing  # noqa: B018
+
+
+def test_no_except_exception_swallows_an_interruption():
+    for kind in (connection.Interrupted, ExtractionInterrupted):
+        assert issubclass(kind, KeyboardInterrupt)
+        assert not issubclass(kind, Exception)
+    assert issubclass(MilvusError, Exception)
 
 
 def test_what_a_client_raises_is_one_line_in_a_notebook(client):
