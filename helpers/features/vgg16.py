@@ -9,6 +9,7 @@ different names are never mixed.
 import functools
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -196,20 +197,22 @@ class VGG16:
             print(_forecast(len(todo), len(todo) * self.seconds))
         bar = tqdm(total=total, initial=done, desc=self.name, disable=not progress)
         batches = prefetch(lambda one: load_pixels(one, self.size), todo, network.batch)
-        with bar, closing(batches):
-            try:
+        try:
+            # Ctrl-C strikes the main thread. In the middle of TensorFlow it comes out as an
+            # unrelated SystemError, so each batch is computed and kept in a thread beside it.
+            with bar, closing(batches), ThreadPoolExecutor(1, "network") as beside:
                 for loaded in batches:
                     if watch:
                         watch(done, total)
-                    self._embed_batch(network, loaded, store, ledger)
+                    beside.submit(self._embed_batch, network, loaded, store, ledger).result()
                     done += len(loaded)
                     bar.update(len(loaded))
-            except KeyboardInterrupt:
-                kept = sum(picture.id in store.row_of for picture in pictures)
-                raise ExtractionInterrupted(
-                    f"Stopped with {kept:,} of {total:,} pictures done; they are kept. "
-                    "Run it again to continue from there."
-                ) from None
+        except KeyboardInterrupt:
+            kept = sum(picture.id in store.row_of for picture in pictures)
+            raise ExtractionInterrupted(
+                f"Stopped with {kept:,} of {total:,} pictures done; they are kept. "
+                "Run it again to continue from there."
+            ) from None
         return ledger
 
     def _embed_batch(self, network, loaded, store, ledger):
