@@ -120,9 +120,9 @@ def recall_at_k(found: Ids | Sequence[Ids], truth: Ids | Sequence[Ids]) -> float
 class PerQuery:
     """What `evaluate` measured, one value per query, each (q,) float64.
 
-    `p_at_1` and `p_at_10` are precision at 1 and 10; `ap` is the average precision of the whole
-    ranking, NaN where nothing is relevant; `chance` is the share of relevant pictures among those
-    ranked, which any order of them by chance scores on average; NaN where none is ranked.
+    `p_at_1` and `p_at_10` are precision at 1 and 10, as in `precision_at_k`; `ap` is the average
+    precision of the whole ranking, NaN where nothing is relevant; `chance` is the share of relevant
+    pictures among those ranked, the mean precision of random orders; NaN where none is ranked.
     """
 
     p_at_1: NDArray[np.float64]
@@ -147,7 +147,7 @@ def evaluate(
     better; equal ones are ranked by row. `gains_of` (see `relevance`) says what is relevant, above
     0; NaN leaves a picture out of that query's ranking. The query's own picture is left out, too,
     unless `own` is False; a near-duplicate of it counts like any other. `block` queries are ranked
-    at a time, about 25 bytes per query and picture. Raises ValueError when a score is NaN, when
+    at a time, at about 30 bytes per query and picture. Raises ValueError when a score is NaN, when
     scores and gains differ in shape, or when `rows` aren't row numbers.
     """
     blocks = [_measures(gains) for gains in _blocks(scores_of, gains_of, rows, block, own)]
