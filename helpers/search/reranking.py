@@ -5,8 +5,8 @@ scores of a query's row against all rows, for a small collection. Every row of `
 of the queries is float32 and of length one, so that an inner product is a cosine.
 
 A row of the database takes part in its neighbours' rows and in the graphs, even when it is the
-query. So measured with rows of the database, all but `expand` do a little better than they would
-for a new picture; to measure that, keep the queries out of the database.
+query. So what all but `expand` score with such queries needn't hold for a new picture; to measure
+that, keep the queries out of the database.
 """
 
 import numpy as np
