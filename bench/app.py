@@ -137,7 +137,7 @@ def fill(folder, pictures, rows):
 def embed_links(extractor, filled, real):
     """Give the links vectors of their own: those of their pictures, turned a little."""
     folder = vectors_folder(filled.name, extractor.name, extractor.settings)
-    keys = ("extractor", "weights", "dim", "ranges")
+    keys = ("extractor", "weights", "poolings", "dim", "ranges")
     manifest = read_manifest(folder)
     rng = np.random.default_rng(1)
     with open_for_writing(folder, {key: manifest[key] for key in keys}) as store:
@@ -151,7 +151,8 @@ def embed_links(extractor, filled, real):
             if chunk:
                 turned = values[[row % real for row, _ in chunk]]
                 turned = turned + 0.03 * rng.standard_normal(turned.shape, dtype=np.float32)
-                turned /= np.linalg.norm(turned, axis=1, keepdims=True)
+                each = turned.reshape(len(chunk), -1, extractor.dim)  # one for every pooling
+                each /= np.linalg.norm(each, axis=2, keepdims=True)
                 store.append([read_file(picture)[0] for _, picture in chunk], turned)
 
 

@@ -63,6 +63,7 @@ class Settings:
     milvus_uri: str
     milvus_token: str
     precision: str = "auto"
+    tuning: str = "auto"
     roots: tuple[Path, ...] = ()
     keras_home: Path = Path("~/.keras")
     voc_mirrors: tuple[str, ...] = ()
@@ -76,10 +77,10 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the `Settings` that the environment variables ask for; all of them are optional.
 
     BOOTCAMP_DATA, BOOTCAMP_DATASET, BOOTCAMP_OFFLINE, BOOTCAMP_KIT, BOOTCAMP_PRECISION,
-    BOOTCAMP_ROOTS, MILVUS_URI and MILVUS_TOKEN are explained in the README. BOOTCAMP_VOC_MIRRORS
-    (addresses of the VOC archive, separated by spaces), BOOTCAMP_TIMEOUT (seconds a server may be
-    silent) and BOOTCAMP_LEAST_RATE (bytes a second that it must send over a minute) are for
-    networks with a mirror or a proxy of their own; KERAS_HOME belongs to Keras.
+    BOOTCAMP_ROOTS, BOOTCAMP_TUNING, MILVUS_URI and MILVUS_TOKEN are explained in the README.
+    BOOTCAMP_VOC_MIRRORS (addresses of the VOC archive, separated by spaces), BOOTCAMP_TIMEOUT
+    (seconds a server may be silent) and BOOTCAMP_LEAST_RATE (bytes a second that it must send over
+    a minute) are for networks with a mirror or a proxy of their own; KERAS_HOME belongs to Keras.
 
     Relative paths start at the project's root, because a notebook's working directory is
     `notebooks/`. With a kit, nothing is fetched from the network. Raises SettingsError for a flag
@@ -105,6 +106,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         milvus_uri=uri if "://" in uri else str(_path("MILVUS_URI", uri)),
         milvus_token=value("MILVUS_TOKEN"),
         precision=value("BOOTCAMP_PRECISION", "auto").strip().lower(),
+        tuning=value("BOOTCAMP_TUNING", "auto").strip().lower(),
         roots=_roots(value("BOOTCAMP_ROOTS"), data),
         keras_home=_path("KERAS_HOME", value("KERAS_HOME", "~/.keras")),
         voc_mirrors=tuple(value("BOOTCAMP_VOC_MIRRORS").split()),

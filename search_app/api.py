@@ -82,7 +82,7 @@ def show_collection(engine: Named, catalogue: Served) -> models.Collection:
     facts = next(one for one in catalogue.data_sets() if one["name"] == engine.index.name)
     index = engine.index.describe()
     own = {key: index[key] for key in ("index", "parameters", "metric", "dimension", "bytes")}
-    made = {"dataset": engine.dataset.name, "extractor": engine.extractor.name}
+    made = {"dataset": engine.dataset.name, "extractor": engine.index.extractor_name}
     return (
         facts
         | made

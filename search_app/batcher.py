@@ -13,7 +13,6 @@ from PIL import Image
 from helpers.dataset.pictures import PictureSource
 from helpers.errors import PlainError
 from helpers.features import VGG16
-from helpers.features.preprocess import load_square
 
 MOST_WAITING = 64  # queries: some seconds of work, after which nobody waits for an answer
 MOST_TOGETHER = 16
@@ -49,12 +48,12 @@ class Batcher:
         Raises PictureError for a file that isn't a picture, Busy when too many wait already.
         """
         # Decoded here, in the caller's thread: a bad file fails for nobody else.
-        square = Image.fromarray(load_square(source, self.extractor.size))
+        pixels = Image.fromarray(self.extractor.pixels(source))
         answer = Future()
         with self._changed:
             if self._closed or len(self._waiting) >= self.most_waiting:
                 raise Busy("Too many searches are waiting. Try again in a moment.")
-            self._waiting.append((square, answer))
+            self._waiting.append((pixels, answer))
             self._changed.notify()
         return answer.result()
 
@@ -66,9 +65,9 @@ class Batcher:
 
     def _run(self):
         while batch := self._next():
-            squares, answers = zip(*batch, strict=True)
+            pictures, answers = zip(*batch, strict=True)
             try:
-                found = self.extractor.embed_many(squares)
+                found = self.extractor.embed_many(pictures)
             except Exception as error:  # belongs to the callers, whatever it is
                 for answer in answers:
                     answer.set_exception(error)
@@ -77,7 +76,7 @@ class Batcher:
                     answer.set_result(vector)
 
     def _next(self):
-        """Return the pictures that wait, [(square, answer)], as soon as there are any."""
+        """Return the pictures that wait, [(pixels, answer)], as soon as there are any."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             count = min(len(self._waiting), MOST_TOGETHER)

@@ -94,10 +94,11 @@ class Catalogue:
         return self._counts.get(engine.index.name, 0)
 
     def find(self, dataset_name: str, extractor_name: str) -> Engine | None:
-        """Return the Engine of this data set and extractor, if there is one."""
+        """Return the Engine of this data set whose index has this extractor, if there is one."""
         wanted = dataset_name, extractor_name
-        engines = self._engines.values()
-        return next((e for e in engines if (e.dataset.name, e.extractor.name) == wanted), None)
+        indexes = [(each.index, each) for each in self._engines.values()]
+        found = (e for i, e in indexes if (i.dataset_name, i.extractor_name) == wanted)
+        return next(found, None)
 
     def may_show(self, picture: Picture, engine: Engine) -> bool:
         """Return whether the file of `picture`, wherever it leads now, may be shown to visitors.
@@ -152,6 +153,19 @@ class Catalogue:
             extractor = engine.extractor
             vectors = vectors_folder(engine.dataset.name, extractor.name, extractor.settings)
             shutil.rmtree(vectors, ignore_errors=True)
+        self.changed()
+
+    def forget(self, dataset_name: str, extractor_name: str | None) -> None:
+        """Serve the data set with this extractor no more: another has replaced it."""
+        with self._lock:
+            engine = extractor_name and self.find(dataset_name, extractor_name)
+            if not engine:
+                return
+            name = engine.index.name
+            self._engines = {key: one for key, one in self._engines.items() if key != name}
+            self._folders.pop(name, None)
+            self._remember(forget=name)
+            engine.index.close()
         self.changed()
 
     def delete_pictures(self, engine: Engine, ids: Iterable[str]) -> int:
@@ -234,7 +248,8 @@ class Catalogue:
         """Load the remembered folders that have a collection; only what differs is changed."""
         try:
             mine = self.default.extractor.name
-            there = {one.name for one in collections(self.settings) if one.extractor_name == mine}
+            ours = collections(self.settings)
+            there = {one.name for one in ours if one.extractor_name.split("+")[0] == mine}
         except PlainError as error:
             return log.warning("The folders of earlier runs aren't offered again: %s", error)
         for name, folder in read_json(self._memory).items():

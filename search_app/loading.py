@@ -13,8 +13,7 @@ from helpers.dataset.pictures import Ledger, printable
 from helpers.errors import PlainError
 from helpers.features import Vectors, load_vectors
 from helpers.features.runtime import FeaturesError
-from helpers.index import Index
-from helpers.search.engine import Engine, write
+from helpers.search.engine import Engine, Tuned
 from search_app.jobs import MAX_SKIPPED, Cancelled, Job
 from search_app.messages import explain
 from search_app.safe_paths import is_inside, shown
@@ -102,14 +101,17 @@ def _vectors(extractor, data, job):
 def _write(data, vectors, ledger, catalogue):
     """Make the collection equal to the pictures that have vectors; return what that took."""
     base = catalogue.default
-    extractor_name = base.extractor.name
-    known = catalogue.find(data.name, extractor_name)
-    index = known.index if known else Index(data.name, extractor_name, catalogue.settings)
+    tuned = Tuned(base.extractor, base.recipe, data.name, vectors)
+    known = catalogue.find(data.name, tuned.name)
+    index = known.index if known else tuned.open_index(catalogue.settings)
     # A folder is what it is now, even if most of it was deleted.
-    data, result = write(index, data, vectors, progress=False, delete_most=True)
+    data, result = tuned.write(index, data, progress=False, delete_most=True)
     for name, reason in result.skipped:
         ledger.add(name, reason)
-    catalogue.add(Engine(base.extractor, index, data, base.embedder), data.folder)
+    engine = Engine(base.extractor, index, data, base.embedder, tuned.tuning, base.recipe)
+    catalogue.add(engine, data.folder)
+    catalogue.forget(data.name, tuned.replaced)
+    tuned.drop_replaced(catalogue.settings)
     rows = {key: getattr(result, key) for key in ("written", "deleted", "unchanged")}
     return rows | {"collection": index.name}
 

@@ -101,7 +101,7 @@ class Service:
         """Return the Engine, after everything that this takes."""
         self._watch("Opening Milvus")
         collections(self.settings)  # if another program holds it, that shows before the long steps
-        return open_engine("max", "auto", self.settings, Batcher, self._watch)
+        return open_engine(None, "auto", self.settings, Batcher, self._watch)
 
     def _watch(self, step, done=0, total=0):
         if self._stop.is_set():

@@ -210,8 +210,7 @@ class Session:
         steps = zip(("decode", "embed", "search", "draw"), seconds, strict=True)
         ms = {step: round(1000 * taken, 1) for step, taken in steps}
         foreign = not query.id and query.region is None
-        same = foreign and shown and shown[0]["score"] >= SAME_SCORE
-        identical = {"identical_hit": Path(shown[0]["path"]).name if same else ""}
+        identical = {"identical_hit": self._same(vector, engine, shown) if foreign else ""}
         count = {"count": self.catalogue.count(engine)}
         self.publish("results", {"hits": shown, "ms": ms} | count | identical)
         return self.publish("status", {})
@@ -219,13 +218,19 @@ class Session:
     def _vector(self, query, engine):
         """Return the query's embedding; the sliders and filters need it only once."""
         stored = query.id_in(engine.dataset.name) in engine.pictures
-        key = (engine.extractor.name, query.region)
+        key = (engine.index.name, query.region)
         if key not in query.vectors:
             found = engine.embed(query.id if stored else query.pixels())
             if len(query.vectors) >= MAX_VECTORS:
                 query.vectors.clear()
             query.vectors[key] = found
         return query.vectors[key]
+
+    def _same(self, vector, engine, shown):
+        """Return the file name of the hit that is the query itself, "" if none is."""
+        nearest = engine.index.search(vector, 1)  # the hits' scores may be to an expanded query
+        same = {hit.id for hit in nearest if hit.score >= SAME_SCORE}
+        return next((Path(card["path"]).name for card in shown if card["id"] in same), "")
 
     def _hit_views(self, hits, query, engine):
         """Return what a card shows of each hit."""

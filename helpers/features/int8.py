@@ -42,7 +42,7 @@ class Int8Network:
     """
 
     def __init__(self, size, settings):
-        self.batch, model = batch_size(size, "int8"), quantised_model(size, settings)
+        self.batch, model = batch_size(size, "int8"), quantised_model(settings)
         cores = os.cpu_count()
         self.threads = ThreadPoolExecutor(cores, "int8")
         self.single_core, self.all_cores = SimpleQueue(), SimpleQueue()
@@ -53,26 +53,26 @@ class Int8Network:
     def __call__(self, pictures):
         """Return the pictures' activations, as networks.py says."""
         if len(pictures) == 1:
-            return _run(self.all_cores, pictures[0])[None]
-        return np.stack(list(self.threads.map(lambda one: _run(self.single_core, one), pictures)))
+            return [_run(self.all_cores, pictures[0])]
+        return list(self.threads.map(lambda one: _run(self.single_core, one), pictures))
 
 
-def quantised_model(size, settings):
+def quantised_model(settings):
     """Return the bytes of the 8-bit model; it is made where there is no whole file of it yet."""
-    made_of = f"{weights.SHA256} {size} {tensorflow().__version__} {LARGEST}"
+    made_of = f"{weights.SHA256} {tensorflow().__version__} {LARGEST}"
     digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     path = settings.data / "weights" / f"vgg16-int8-{digest}.tflite"
     kept = path.read_bytes() if path.exists() else b""
     if kept[-32:] == hashlib.sha256(kept[:-32]).digest():  # TensorFlow itself sees little damage
         return kept[:-32]
-    model = _convert(size, settings)
+    model = _convert(settings)
     with suppress(OSError), atomic_write(path) as file:  # where it can't be kept, it still works
         file.write(model + hashlib.sha256(model).digest())
     return model
 
 
 def to_int8(picture, scale, zero):
-    """Return (size, size, 3) uint8 RGB as the centred BGR that the 8-bit network takes, int8."""
+    """Return (h, w, 3) uint8 RGB as the centred BGR that the 8-bit network takes, int8."""
     return np.clip(np.round(centre(picture) / scale) + zero, -128, 127).astype(np.int8)
 
 
@@ -80,7 +80,11 @@ def _run(interpreters, picture):
     """Return one picture's activations from whichever of the queue's interpreters is free."""
     model = interpreters.get()
     try:
-        (entry,), (output,) = model.get_input_details(), model.get_output_details()
+        entry, shape = model.get_input_details()[0], (1, *picture.shape)
+        if tuple(entry["shape"]) != shape:  # some milliseconds, and only when the shape changes
+            model.resize_tensor_input(entry["index"], shape)
+            model.allocate_tensors()
+        (output,) = model.get_output_details()
         model.set_tensor(entry["index"], to_int8(picture, *entry["quantization"])[None])
         model.invoke()
         scale, zero = output["quantization"]
@@ -98,11 +102,11 @@ def _interpreter(model, threads):
     return interpreter
 
 
-def _convert(size, settings):
+def _convert(settings):
     """Return the 8-bit model's bytes, made in another process: it needs 1 GB, and never again."""
     weights.load(settings)  # here, because a failure has a message for the learner
     command = [sys.executable, "-c", "from helpers.features import int8; int8._converter()"]
-    given = pickle.dumps((size, settings))
+    given = pickle.dumps(settings)
     done = subprocess.run(command, input=given, capture_output=True, cwd=ROOT, check=False)
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
@@ -115,10 +119,10 @@ def _convert(size, settings):
 
 def _converter():
     """Read what `_convert` gives and write the model, whose input and output are int8, too."""
-    size, settings = pickle.load(sys.stdin.buffer)
+    settings = pickle.load(sys.stdin.buffer)
     with redirect_stdout(sys.stderr):
         tf = tensorflow()
-        graph = _rounded(convolutions(size, "float32", settings)).get_concrete_function()
+        graph = _rounded(convolutions(224, "float32", settings)).get_concrete_function()
         converter = tf.lite.TFLiteConverter.from_concrete_functions([graph])
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = converter.inference_output_type = tf.int8

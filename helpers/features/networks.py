@@ -1,8 +1,8 @@
 """VGG16's convolutions as TensorFlow runs them, in float32 or bfloat16 (int8.py: in 8 bits).
 
-A network takes pictures (n, size, size, 3) uint8 RGB, n at most its `batch`, and returns the
-activations of VGG16's last convolution, (n, size/16, size/16, 512) float32, none below 0. A
-picture's activations are the same, to the last bit, whatever else is in its batch.
+A network takes n pictures, (h, w, 3) uint8 RGB each, n at most its `batch`, and returns for each
+the activations of VGG16's last convolution, (h/16, w/16, 512) float32, none below 0. They are the
+same, to the last bit, whatever else is in the batch.
 Notebook 02 builds the float32 one step by step.
 """
 
@@ -22,20 +22,26 @@ class FloatNetwork:
 
     Frozen weights are laid out once, in the order that suits the processor, and one graph serves
     any number of pictures, so nothing is traced again. A GPU is used where TensorFlow sees one.
+    With `square`, all pictures are (size, size); otherwise they may have any shape.
     """
 
-    def __init__(self, size, precision="float32", settings=None):
+    def __init__(self, size, precision="float32", settings=None, square=True):
         self.batch = batch_size(size, precision)
-        self.graph = _freeze(convolutions(size, precision, settings))
+        self.graph = _freeze(convolutions(size if square else None, precision, settings))
         gc.collect()  # the model's own copy of the weights, 59 MB
 
     def __call__(self, pictures):
         """Return the pictures' activations, as above."""
-        return self.graph(tensorflow().constant(pictures))[0].numpy()
+        if len({picture.shape for picture in pictures}) > 1:
+            return [self([picture])[0] for picture in pictures]
+        return [*self.graph(tensorflow().constant(np.stack(pictures)))[0].numpy()]
 
 
 def convolutions(size, precision="float32", settings=None):
-    """Return Keras' VGG16 up to its last convolution, with the ImageNet weights."""
+    """Return Keras' VGG16 up to its last convolution, with the ImageNet weights.
+
+    It takes pictures of `size` x `size` pixels, or of any shape where `size` is None.
+    """
     keras = tensorflow().keras
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)

@@ -1,9 +1,11 @@
-"""Four ways from a feature map to one vector: what is kept of where a channel fired, and how much.
+"""Five ways from a feature map to one vector: what is kept of where a channel fired, and how much.
 
 Each takes maps (n, h, w, c) float32, none below 0 (they come after a ReLU), and returns (n, c)
 float32. `l2_normalise` then scales every row to length one, so that an inner product is a cosine.
 Notebook 02 builds `max_pool` and `average_pool` step by step.
 """
+
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +33,8 @@ def average_pool(maps: Floats) -> Floats:
 def gem(maps: Floats, p: float = 3.0) -> Floats:
     """Keep each channel's generalised mean: p=1 is the average, p=infinity the maximum.
 
-    GeM (Radenović et al. 2018, equation 2; https://arxiv.org/abs/1711.02512), with its usual p=3
-    fixed instead of learned.
+    GeM (Radenović et al. 2018, equation 2; https://arxiv.org/abs/1711.02512), with p fixed instead
+    of learned; 3 is the usual value.
     """
     return (np.maximum(maps, 1e-6) ** p).mean(axis=(1, 2)) ** (1 / p)
 
@@ -43,18 +45,26 @@ def rmac(maps: Floats, levels: int = 3) -> Floats:
     R-MAC (Tolias et al. 2016, section 3.2; https://arxiv.org/abs/1511.05879), without the PCA
     whitening, which would need training.
     """
-    regions = rmac_regions(maps.shape[1], levels)
+    regions = rmac_regions(*maps.shape[1:3], levels)
     maxima = [max_pool(maps[:, y : y + side, x : x + side]) for y, x, side in regions]
     return np.sum([l2_normalise(each) for each in maxima], axis=0)
 
 
-def rmac_regions(width: int, levels: int = 3) -> list[tuple[int, int, int]]:
-    """Return `[(y, x, side)]` of R-MAC's regions on a square map: 1, 4 and 9, evenly spread."""
-    regions = []
+def rmac_regions(height: int, width: int, levels: int = 3) -> list[tuple[int, int, int]]:
+    """Return `[(y, x, side)]` of R-MAC's square regions, evenly spread.
+
+    A square map has 1, 4 and 9 of them; along a longer side there are more, so that neighbours
+    overlap by about 40 %.
+    """
+    short, regions = min(height, width), []
     for level in range(1, levels + 1):
-        side = max(1, 2 * width // (level + 1))
-        starts = np.linspace(0, width - side, level).astype(int)
-        regions += [(int(y), int(x), side) for y in starts for x in starts]
+        side = max(1, 2 * short // (level + 1))
+        counts = (level + round((length - short) / (0.6 * side)) for length in (height, width))
+        ys, xs = (
+            np.linspace(0, length - side, count).astype(int)
+            for length, count in zip((height, width), counts, strict=True)
+        )
+        regions += [(int(y), int(x), side) for y in ys for x in xs]
     return regions
 
 
@@ -71,4 +81,10 @@ def l2_normalise(vectors: NDArray) -> Floats:
     return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
-POOLINGS = {"max": max_pool, "avg": average_pool, "gem": gem, "rmac": rmac}
+POOLINGS = {
+    "max": max_pool,
+    "avg": average_pool,
+    "gem2": partial(gem, p=2.0),
+    "gem": gem,
+    "rmac": rmac,
+}

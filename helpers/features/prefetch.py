@@ -5,18 +5,17 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 from helpers.dataset.pictures import PictureError
-from helpers.features.preprocess import load_square
 from helpers.features.vector_store import read_file
 
 
-def load_pixels(picture, size):
+def read(picture, decode):
     """Return `(picture, Fingerprint, pixels)`, or `(picture, None, reason)` when it can't be read.
 
-    The pixels are (size, size, 3) uint8 RGB.
+    `decode` turns the bytes of a picture file into pixels, (h, w, 3) uint8 RGB.
     """
     try:
         fingerprint, raw = read_file(picture)
-        return picture, fingerprint, load_square(raw, size)
+        return picture, fingerprint, decode(raw)
     except OSError as error:
         return picture, None, f"it can't be read ({error.strerror or error})"
     except PictureError as error:

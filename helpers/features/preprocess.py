@@ -1,6 +1,7 @@
-"""Any picture as VGG16 was trained on it: a square, blue first, the mean pixel subtracted.
+"""Any picture as VGG16 takes it: a square (or not), blue first, the mean pixel subtracted.
 
-Notebook 02 does this step by step; everything that feeds a network uses these two functions.
+Notebook 02 does this step by step for a square, as VGG16 was trained on; notebook 05 compares that
+with pictures that keep their shape. Everything that feeds a network uses these functions.
 """
 
 import numpy as np
@@ -22,6 +23,22 @@ def load_square(source: PictureSource, size: int) -> NDArray[np.uint8]:
     """
     image = open_picture(source, (2 * size, 2 * size))
     return np.array(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+STRIDE = 16
+"""Pixels between two neighbours of the last convolution's map."""
+
+
+def load_shaped(source: PictureSource, size: int) -> NDArray[np.uint8]:
+    """Return a picture with its longer side `size` pixels long, (h, w, 3) uint8 RGB.
+
+    The aspect ratio is kept as far as sides in steps of 16 pixels allow, and no side is shorter
+    than 32. Decoded as `load_square` does. Raises PictureError when the picture can't be read.
+    """
+    image = open_picture(source, (2 * size, 2 * size))
+    scale = size / max(image.size) / STRIDE
+    sides = (STRIDE * max(2, round(side * scale)) for side in image.size)
+    return np.array(image.resize(tuple(sides), Image.Resampling.BILINEAR))
 
 
 def centre(rgb):

@@ -114,15 +114,14 @@ class Store:
         self.fingerprints += fingerprints
         self.table = self._map()
 
-    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        """Return the vectors of `ids` in that order, (n, dim).
-
-        Where they are in that order on disk they stay there until they are used (a private memory
-        map: changing them changes no file).
-        """
-        rows = [self.row_of[name] for name in ids]
-        in_order = rows == [*range(len(rows))]
-        return np.asarray(self.table[: len(rows)] if in_order else self.table[rows])
+    def vectors(self, ids: Sequence[str], columns: slice = slice(None)) -> NDArray[np.float32]:
+        """Return the vectors of `ids` in that order, (n, dim), or only some of their columns."""
+        rows = np.array([self.row_of[name] for name in ids], int)
+        values = np.empty((len(rows), len(range(self.dim)[columns])), np.float32)
+        for start in range(0, len(rows), 1000):  # a fresh map each: what was read can be forgotten
+            some = slice(start, start + 1000)
+            values[some] = self._map()[rows[some], columns]
+        return values
 
     def compact(self, ids: Sequence[str], skipped: Sequence[tuple[str, str]] = ()) -> None:
         """Put the rows of `ids` first and in that order, drop what is gone, note what was skipped.

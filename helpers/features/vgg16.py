@@ -4,6 +4,9 @@ Notebook 02 shows preparation, network and `max` pooling step by step; this is t
 made fast, resumable and honest about how it was made: the name, such as `vgg16-conv5-max-224`,
 says network, layer, pooling, input size and, unless it is float32, the precision. Vectors of
 different names are never mixed.
+
+Pooling costs next to nothing beside the network, so each picture is pooled in all of the ways at
+once, and one extraction serves every pooling.
 """
 
 import functools
@@ -26,8 +29,8 @@ from helpers.errors import Plain
 from helpers.features import int8, runtime, weights
 from helpers.features.networks import FloatNetwork
 from helpers.features.pooling import POOLINGS, l2_normalise
-from helpers.features.prefetch import load_pixels, prefetch
-from helpers.features.preprocess import load_square
+from helpers.features.prefetch import prefetch, read
+from helpers.features.preprocess import load_shaped, load_square
 from helpers.features.runtime import FeaturesError
 from helpers.features.turns import Turns
 from helpers.features.vector_store import Store, open_for_writing
@@ -57,9 +60,10 @@ class Vectors:
 class VGG16:
     """VGG16 without its classifier: from any picture to (512,) float32 of length one.
 
-    `pooling` is "max", "avg", "gem" or "rmac"; `precision` is "float32", "bfloat16", "int8" or
-    "auto", which follows BOOTCAMP_PRECISION or else takes the fastest for this processor, and says
-    so; `size` is the side in pixels that a picture is squashed to.
+    `pooling` is "max", "avg", "gem2", "gem" or "rmac"; `precision` is "float32", "bfloat16", "int8"
+    or "auto", which follows BOOTCAMP_PRECISION or else takes the fastest for this processor, and
+    says so; `size` is the side in pixels that a picture is squashed to or, with `keep_aspect`, the
+    length of its longer side.
     Any number of threads may use it at once: they take turns at the network, and queries (`embed`,
     `embed_many`, `maps`) go before the batches of an extraction. Raises FeaturesError for anything
     else. The network is loaded when a picture first needs it, which raises WeightsError without
@@ -75,11 +79,12 @@ class VGG16:
         size: int = 224,
         settings: Settings | None = None,
         progress: bool = True,
+        keep_aspect: bool = False,
     ):
         if pooling not in POOLINGS:
             known = ", ".join(POOLINGS)
             raise FeaturesError(f"There is no pooling {pooling!r}. Use one of {known}.")
-        self.pooling, self.size = pooling, size
+        self.pooling, self.size, self.keep_aspect = pooling, size, keep_aspect
         self.settings = settings or _settings.from_environment()
         wanted = self.settings.precision if precision == "auto" else precision
         self.precision, why = runtime.choose(wanted)
@@ -90,7 +95,7 @@ class VGG16:
     @property
     def name(self) -> str:
         """How the vectors are made, such as "vgg16-conv5-max-224" or "vgg16-conv5-avg-224-int8"."""
-        short = f"vgg16-conv5-{self.pooling}-{self.size}"
+        short = f"vgg16-conv5-{self.pooling}-{self.size}{'long' if self.keep_aspect else ''}"
         return short if self.precision == "float32" else f"{short}-{self.precision}"
 
     @functools.cached_property
@@ -124,10 +129,19 @@ class VGG16:
         """
         if not sources:
             return np.empty((0, self.dim), np.float32)
-        return self.pool(self._activations(sources))
+        maps = self._activations(sources)
+        return np.concatenate([self.pool(each[None]) for each in maps])
+
+    def pixels(self, source: PictureSource) -> NDArray[np.uint8]:
+        """Return a picture as the network takes it, (h, w, 3) uint8 RGB.
+
+        Giving this back, as an image, changes nothing more. Raises PictureError when it can't be
+        read.
+        """
+        return (load_shaped if self.keep_aspect else load_square)(source, self.size)
 
     def maps(self, source: PictureSource) -> NDArray[np.float32]:
-        """Return the last convolution's activations, (size/16, size/16, 512) float32, >= 0.
+        """Return the last convolution's activations, (h/16, w/16, 512) float32, >= 0.
 
         Raises PictureError when it can't be read.
         """
@@ -136,12 +150,11 @@ class VGG16:
     def _activations(self, sources):
         """Return the activations of `sources`, before any batch of an extraction that waits."""
         network = self.network
-        pixels = np.stack([load_square(source, self.size) for source in sources])
-        maps = []
+        pixels, maps = [self.pixels(source) for source in sources], []
         for start in range(0, len(pixels), network.batch):
             with self.turns.turn(self.turns.queries):
-                maps.append(network(pixels[start : start + network.batch]))
-        return np.concatenate(maps)
+                maps += network(pixels[start : start + network.batch])
+        return maps
 
     def pool(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (n, 512) float32 of unit norm from activations (n, h, w, 512)."""
@@ -167,7 +180,7 @@ class VGG16:
             ledger = self._embed_missing(pictures, store, progress, watch)
             ids = [picture.id for picture in pictures if picture.id in store.row_of]
             store.compact(ids, [(entry.path, entry.reason) for entry in ledger.entries])
-            return Vectors(ids, store.vectors(ids), self.name, ledger)
+            return Vectors(ids, store.vectors(ids, _columns(self.name)), self.name, ledger)
 
     def _warmed_up(self):
         """Return the network after one picture and one batch, visibly; note what a picture took."""
@@ -175,7 +188,8 @@ class VGG16:
             if self.precision == "int8":
                 network = int8.Int8Network(self.size, self.settings)
             else:
-                network = FloatNetwork(self.size, self.precision, self.settings)
+                square = not self.keep_aspect
+                network = FloatNetwork(self.size, self.precision, self.settings, square)
             bar.update()
             for count in (1, network.batch):
                 start = time.perf_counter()
@@ -196,7 +210,7 @@ class VGG16:
         if progress and len(todo) * self.seconds > LONG:
             print(_forecast(len(todo), len(todo) * self.seconds))
         bar = tqdm(total=total, initial=done, desc=self.name, disable=not progress)
-        batches = prefetch(lambda one: load_pixels(one, self.size), todo, network.batch)
+        batches = prefetch(lambda one: read(one, self.pixels), todo, network.batch)
         try:
             # Ctrl-C strikes the main thread. In the middle of TensorFlow it comes out as an
             # unrelated SystemError, so each batch is computed and kept in a thread beside it.
@@ -216,17 +230,16 @@ class VGG16:
         return ledger
 
     def _embed_batch(self, network, loaded, store, ledger):
-        """Embed a batch of what `load_pixels` returned into the store; note what is unreadable."""
+        """Embed a batch of what `read` returned into the store; note what is unreadable."""
         for picture, fingerprint, reason in loaded:
             if not fingerprint:
                 ledger.add(picture.path, reason)
         good = [(fingerprint, pixels) for _, fingerprint, pixels in loaded if fingerprint]
         if good:
             fingerprints, pixels = zip(*good, strict=True)
-            pixels = np.stack(pixels)
             with self.turns.turn(self.turns.batches):
                 maps = network(pixels)
-            store.append(fingerprints, self.pool(maps))
+            store.append(fingerprints, np.stack([_every_pooling(each) for each in maps]))
 
 
 def load_vectors(
@@ -245,12 +258,12 @@ def load_vectors(
             "Run notebook 02 first, which makes them."
         )
     ledger = Ledger([Skipped(path, reason) for path, reason in store.manifest.get("skipped", [])])
-    return Vectors(ids, store.vectors(ids), extractor_name, ledger)
+    return Vectors(ids, store.vectors(ids, _columns(extractor_name)), extractor_name, ledger)
 
 
 def vectors_folder(dataset_name: str, extractor_name: str, settings: Settings) -> Path:
-    """Return where the vectors of a data set made by an extractor are kept."""
-    return settings.data / "vectors" / dataset_name / extractor_name
+    """Return where the vectors of a data set made by an extractor are kept, of every pooling."""
+    return settings.data / "vectors" / dataset_name / _without_pooling(extractor_name)
 
 
 def _forecast(count, seconds):
@@ -264,4 +277,25 @@ def _forecast(count, seconds):
 
 
 def _provenance(extractor_name):
-    return {"extractor": extractor_name, "weights": weights.SHA256, "dim": VGG16.dim}
+    return {
+        "extractor": _without_pooling(extractor_name),
+        "weights": weights.SHA256,
+        "poolings": [*POOLINGS],
+        "dim": VGG16.dim * len(POOLINGS),
+    }
+
+
+def _without_pooling(extractor_name):
+    network, layer, _pooling, *rest = extractor_name.split("-")
+    return "-".join((network, layer, *rest))
+
+
+def _every_pooling(maps):
+    """Return a picture's map pooled in every way, each at length one, side by side."""
+    return np.concatenate([l2_normalise(pool(maps[None]))[0] for pool in POOLINGS.values()])
+
+
+def _columns(extractor_name):
+    """Return which columns of a store hold the vectors of an extractor's pooling."""
+    place = [*POOLINGS].index(extractor_name.split("-")[2])
+    return slice(place * VGG16.dim, (place + 1) * VGG16.dim)

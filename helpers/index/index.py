@@ -155,6 +155,18 @@ class Index(Collection):
         hits = self.search_many(np.asarray(vector)[None], k, label_filter)[0]
         return hits if min_score is None else [hit for hit in hits if hit.score >= min_score]
 
+    def nearest_vectors(self, vector: ArrayLike, k: int) -> tuple[list[str], NDArray[np.float32]]:
+        """Return the ids of the k nearest pictures and their vectors, (k, dim), nearest first.
+
+        A query is expanded with them. Raises RowError for a bad vector.
+        """
+        query = check_vectors(np.asarray(vector)[None], self.dim)
+        parameters = index_types.search_parameters(self._index(seen=True), k)
+        options = {"output_fields": ["vector"], "search_params": {"params": parameters}}
+        (found,) = self._call("search", "search", query, limit=min(k, MAX_HITS), **options)
+        vectors = [hit["entity"]["vector"] for hit in found]
+        return [hit["id"] for hit in found], np.array(vectors, np.float32).reshape(-1, self.dim)
+
     def search_many(
         self, vectors: ArrayLike, k: int = 12, label_filter: LabelFilter | None = None
     ) -> list[list[Hit]]:

@@ -55,4 +55,4 @@ def test_the_channels_that_agree_most_are_drawn(extractor):
     for each, heat in zip(maps, drawn, strict=True):
         shares = heatmap.contributions(each, "avg")
         wanted = sum(terms[channel] * shares[..., channel] for channel in best)
-        assert np.allclose(heat, heatmap._enlarge(wanted, 96), atol=1e-5)
+        assert np.allclose(heat, heatmap._enlarge(wanted, each), atol=1e-5)

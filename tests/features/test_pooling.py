@@ -51,13 +51,13 @@ def test_rmac_is_the_papers_sum_over_fourteen_regions(maps):
                 best = np.array([[one[..., c].max() for c in range(5)] for one in region])
                 expected += best / np.sqrt((best**2).sum(1, keepdims=True))
     assert np.allclose(pooling.rmac(maps), expected, atol=1e-5)
-    assert len(pooling.rmac_regions(14)) == 14
+    assert len(pooling.rmac_regions(14, 14)) == 14
 
 
 @pytest.mark.parametrize("width", [1, 2, 4, 7, 14, 28])
 def test_rmac_regions_stay_inside_and_cover_the_map(width):
     seen = np.zeros((width, width), bool)
-    for y, x, side in pooling.rmac_regions(width):
+    for y, x, side in pooling.rmac_regions(width, width):
         assert 0 <= y <= width - side
         assert 0 <= x <= width - side
         seen[y : y + side, x : x + side] = True

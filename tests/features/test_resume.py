@@ -51,7 +51,7 @@ def wait_for(process, folder, count):
 
 def done(folder):
     """Return how many rows the store has."""
-    rows = (folder / "vectors" / "d" / "vgg16-conv5-max-64").glob("rows-*.jsonl")
+    rows = (folder / "vectors" / "d" / "vgg16-conv5-64").glob("rows-*.jsonl")
     return max((path.read_bytes().count(b"\n") for path in rows), default=0)
 
 

@@ -18,7 +18,7 @@ class Counting:
     """The real extractor, which notes how many pictures came together and can be held up."""
 
     def __init__(self, extractor):
-        self.extractor, self.size, self.counts = extractor, extractor.size, []
+        self.extractor, self.pixels, self.counts = extractor, extractor.pixels, []
         self.go, self.begun = threading.Event(), threading.Event()
         self.go.set()
 

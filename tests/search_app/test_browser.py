@@ -769,7 +769,7 @@ def pair(room, chromium):
     kit.notebook(
         folder / "pair.ipynb",
         "from helpers.search import open_engine\nfrom search_app import SearchApp",
-        "SearchApp(open_engine('max'), open_engine('avg'))",
+        "SearchApp(open_engine('none'), open_engine('224'))",
     )
     with kit.jupyter(folder, room[0] / "pair.log", environ) as address:
         page = run_all(chromium, f"{address}/lab/tree/pair.ipynb?reset")
