@@ -1,0 +1,159 @@
+"""How good the search is on your pictures: `make results` measures it and writes it down.
+
+It measures the original demo's setting, the steps from it to the tuned default, and the default
+itself, on the pictures that BOOTCAMP_DATASET names. `build/results.json` has the numbers,
+`build/results.md` the table as it stands in the README.
+"""
+
+import argparse
+import datetime
+import platform
+import sys
+from dataclasses import replace
+
+import numpy as np
+import psutil
+
+from helpers import dataset, features
+from helpers import settings as _settings
+from helpers.course.run_notebooks import BUILD
+from helpers.course.scoreboard import Scoreboard
+from helpers.errors import PlainError
+from helpers.features.runtime import cpu_flags
+from helpers.files import atomic_write, write_json
+from helpers.search import relevance, reranking, tuning
+
+MOST_QUERIES = 2000
+"""Of a larger set, so many pictures are queries, evenly spread."""
+
+
+class ResultsError(PlainError, ValueError):
+    """Pictures on which nothing can be measured."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print the table, write both files; return the exit status."""
+    parser = argparse.ArgumentParser("make results", description=__doc__.splitlines()[0])
+    parser.add_argument("--also", default="", help="another tuning to measure, such as 384")
+    asked = parser.parse_args(arguments)
+    try:
+        facts = results(asked.also)
+    except PlainError as error:
+        print(error, file=sys.stderr)
+        return 1
+    write_json(BUILD / "results.json", facts, indent=2)
+    with atomic_write(BUILD / "results.md") as file:
+        file.write(table(facts).encode())
+    print(f"\n{table(facts)}\nThese are in build/results.json and build/results.md.")
+    return 0
+
+
+def results(also: str = "", settings: _settings.Settings | None = None) -> dict:
+    """Return what was measured on the pictures that `settings` name, as in build/results.json.
+
+    `also` names a further tuning. Raises ResultsError where there are too few pictures or labels.
+    """
+    settings = settings or _settings.from_environment()
+    wanted = tuning.named(settings.tuning)
+    data = dataset.load(settings)
+    if len(data.pictures) < tuning.FEWEST or not data.classes:
+        raise ResultsError(
+            f"There are {len(data.pictures):,} pictures with {len(data.classes)} classes, too few "
+            f"to measure. Set BOOTCAMP_DATASET to {tuning.FEWEST} pictures or more with labels."
+        )
+    board = None
+    for name, how in _steps(wanted, also):
+        vectors = _extract(how, data, settings)
+        board = board or _board(data, vectors.ids)
+        add_tuned(board, name, vectors, how)
+    return _facts(data, board)
+
+
+def add_tuned(board: Scoreboard, name: str, vectors: features.Vectors, how: tuning.Recipe) -> None:
+    """Add the row of a Recipe: its tuning, fitted on these vectors, and its expansion."""
+    if not how.dims:
+        board.add(name, vectors.values)
+        return
+    fitted = tuning.fit(vectors, how)
+    tuned, count = fitted.apply(vectors.values), fitted.neighbours(len(vectors.ids))
+
+    def expanded(rows):
+        return reranking.expand(tuned[rows], tuned, count, how.power, own=rows)
+
+    board.add(name, tuned, expanded if count else None)
+
+
+def _steps(wanted, also):
+    """Return [(name, Recipe)]: from the original to the tuned default, one change at a time."""
+    pooled = replace(tuning.RECIPES["none"], pooling=wanted.pooling)
+    pooled = replace(pooled, size=wanted.size, keep_aspect=wanted.keep_aspect)
+    steps = [("original", tuning.RECIPES["none"]), ("average", replace(pooled, pooling="avg"))]
+    steps.append(("GeM", pooled))
+    if wanted.dims:
+        spread = replace(pooled, spread=wanted.spread, dims=features.VGG16.dim)
+        steps.append(("GeM, spread", spread))
+        steps.append((f"GeM, spread, {wanted.dims} numbers", replace(wanted, neighbours=0)))
+    steps.append(("tuned", wanted))
+    if also:
+        steps.append((f"tuned, {also}", tuning.named(also)))
+    return steps
+
+
+def _extract(how, data, settings):
+    precision = features.runtime.choose(settings.precision)[0]
+    extractor = features.VGG16(
+        how.pooling, precision, how.size, settings, keep_aspect=how.keep_aspect
+    )
+    return extractor.extract(data.pictures, data.name)
+
+
+def _board(data, ids):
+    by_id = {picture.id: picture for picture in data.pictures}
+    pictures = [by_id[name] for name in ids]
+    count = min(len(pictures), MOST_QUERIES)
+    rows = np.linspace(0, len(pictures) - 1, count).astype(int)
+    return Scoreboard(relevance.any_shared_label(pictures), rows)
+
+
+def _facts(data, board):
+    chance = next(iter(board.measured.values())).means()["chance"]
+    return {
+        "dataset": data.name,
+        "pictures": len(data.pictures),
+        "queries": len(board.asked),
+        "classes": len(data.classes),
+        "chance": chance,
+        "machine": machine(),
+        "date": datetime.date.today().isoformat(),
+        "rows": board.rows,
+    }
+
+
+def machine() -> str:
+    """Return what a measurement depends on: system, processor, cores, memory."""
+    fast = ", ".join(sorted(cpu_flags())) or "no special instructions"
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} cores ({fast}), "
+        f"{memory:.0f} GiB, Python {platform.python_version()}"
+    )
+
+
+def table(facts: dict) -> str:
+    """Return the measurements as a table in Markdown, with what they were measured on."""
+    head = "| setting | bytes a picture | P@1 | P@10 | mAP (95 % interval) | ms a query |"
+    lines = [head, "| --- | --- | --- | --- | --- | --- |"]
+    for row in facts["rows"]:
+        low, high = row["map_interval"]
+        lines.append(
+            f"| {row['setting']} | {row['bytes']:,} | {row['p_at_1']:.3f} | {row['p_at_10']:.3f} "
+            f"| {row['map']:.3f} ({low:.3f} to {high:.3f}) | {row['query_ms']:.2f} |"
+        )
+    lines += ["", f"{facts['pictures']:,} pictures of {facts['classes']} classes, "
+              f"{facts['queries']:,} queries, chance {facts['chance']:.3f}; {facts['machine']}; "
+              f"{facts['date']}."]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

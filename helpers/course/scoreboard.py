@@ -1,0 +1,117 @@
+"""The table to which notebook 05 adds a row with every idea, and what it may claim from it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from helpers import settings as _settings
+from helpers.dataset import Dataset, load
+from helpers.search import metrics, tuning
+from helpers.search.metrics import ByRows, PerQuery
+
+HEADINGS = ("setting", "numbers", "bytes", "P@1", "P@10", "mAP", "95 % interval", "ms")
+TIMED = 15
+"""Queries that are timed, one by one."""
+
+
+class Scoreboard:
+    """Rows of measurements over the same queries and the same meaning of relevant.
+
+    `gains_of` is a choice of `relevance`, `rows` are the queries' rows in the collection. Printing
+    it shows the table; `ms` is the median time to compare one query with every picture in numpy.
+    """
+
+    def __init__(self, gains_of: ByRows, rows: ArrayLike):
+        self.gains_of, self.asked = gains_of, np.asarray(rows)
+        self.measured, self.rows = {}, []
+
+    def add(
+        self,
+        setting: str,
+        vectors: NDArray[np.float32] | None = None,
+        queries: Callable[[NDArray], NDArray[np.float32]] | None = None,
+        scores_of: ByRows | None = None,
+        size: int | None = None,
+    ) -> PerQuery:
+        """Measure a setting, print its row, and return the measures per query.
+
+        `vectors`: (n, d), of length one; compared by inner product unless `scores_of` says how.
+        `queries(rows)` makes the queries, by default the pictures' own vectors. `size` is the bytes
+        that a picture takes, by default 4 per number. A setting that is there is measured anew.
+        """
+        ask = queries or (lambda rows: vectors[rows])
+        scores_of = scores_of or (lambda rows: ask(rows) @ vectors.T)
+        found = metrics.evaluate(scores_of, self.gains_of, self.asked)
+        numbers = 0 if vectors is None else vectors.shape[1]
+        mean_ap, *limits = metrics.interval(found.ap)
+        row = {
+            "setting": setting,
+            "dimension": numbers,
+            "bytes": 4 * numbers if size is None else size,
+            "p_at_1": metrics.mean(found.p_at_1),
+            "p_at_10": metrics.mean(found.p_at_10),
+            "map": mean_ap,
+            "map_interval": limits,
+            "query_ms": self._milliseconds(scores_of),
+        }
+        self.rows = [one for one in self.rows if one["setting"] != setting] + [row]
+        self.measured[setting] = found
+        print("\n".join(_lines([row], len(self.rows) == 1)))
+        return found
+
+    def compare(self, ours: str, theirs: str) -> tuple[float, float, float]:
+        """Print whether one row's mAP may be called higher; return (difference, low, high)."""
+        pair = self.measured[ours].ap, self.measured[theirs].ap
+        found, low, high = metrics.paired_interval(*pair)
+        verdict = "too close to call" if low <= 0 <= high else "higher" if low > 0 else "lower"
+        print(f"{ours} - {theirs}: mAP {found:+.3f}, interval {low:+.3f} to {high:+.3f}: {verdict}")
+        return found, low, high
+
+    def _milliseconds(self, scores_of):
+        some = self.asked[:: max(1, len(self.asked) // TIMED)][:TIMED]
+        spent = []
+        for row in some:
+            start = time.perf_counter()
+            scores_of(np.array([row]))
+            spent.append(1000 * (time.perf_counter() - start))
+        return float(np.median(spent))
+
+    def __repr__(self):
+        return "\n".join(_lines(self.rows))
+
+
+def _lines(rows, heading=True):
+    """Yield the lines of a table of plain text."""
+    wide = "{:36}{:>8}{:>8}{:>7}{:>7}{:>7}{:>16}{:>8}"
+    if heading:
+        yield wide.format(*HEADINGS)
+    for row in rows:
+        low, high = row["map_interval"]
+        yield wide.format(
+            row["setting"][:35],
+            row["dimension"],
+            row["bytes"],
+            *(f"{row[name]:.3f}" for name in ("p_at_1", "p_at_10", "map")),
+            f"{low:.3f} - {high:.3f}",
+            f"{row['query_ms']:.2f}",
+        )
+
+
+def measurable(data: Dataset) -> tuple[Dataset, str]:
+    """Return a data set on which a search can be measured, and a sentence that says which.
+
+    It takes labels, two of them at least, and enough pictures to learn from. Where `data` lacks
+    these, it is the course's own drawings.
+    """
+    count, classes = len(data.pictures), len(data.classes)
+    if count >= tuning.FEWEST and classes >= 2:
+        return data, f"Working on {data.why}."
+    drawings = load(replace(_settings.from_environment(), dataset="sample"))
+    lacking = f"{count} pictures with {classes} classes"
+    return drawings, (
+        f"Measuring takes at least {tuning.FEWEST} pictures with labels of two classes; these are "
+        f"{lacking}. So this notebook works on the course's own drawings."
+    )
