@@ -57,7 +57,8 @@ class Details:
             raise PathError("The query picture was removed. Choose one, then ask again.")
         path = self.session.locate(picture_id).path
         images = asked.pixels(), thumbs.read_picture(path)
-        heats = heatmap.match_heatmap(engine.extractor, *images)
+        weights = engine.tuning and engine.tuning.weights
+        heats = heatmap.match_heatmap(engine.extractor, *images, weights=weights)
         drawn = [overlaid(image, heat) for image, heat in zip(images, heats, strict=True)]
         return {"id": picture_id, "name": path.name, "pictures": drawn}
 

@@ -13,19 +13,24 @@ from helpers.features.vgg16 import VGG16
 
 
 def match_heatmap(
-    extractor: VGG16, image: PictureSource, other: PictureSource, channels: int = 64
+    extractor: VGG16,
+    image: PictureSource,
+    other: PictureSource,
+    channels: int = 64,
+    weights: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Return which regions of `image` and of `other` make them alike: two (h, w) float32.
 
-    The cosine of two unit vectors is a sum over channels of the product of their entries. Each of
-    the `channels` largest terms goes back to the positions that it came from: for max and R-MAC to
+    The cosine of two unit vectors is a sum over channels of the product of their entries; `weights`
+    (512,), such as a Tuning's, multiply the entries of both vectors first. Each of the `channels`
+    largest terms goes back to the positions that it came from: for max and R-MAC to
     the channel's maximum, for avg and GeM to each position by its share. Values are between 0 and
     1; each picture's strongest position is 1 (all are 0 where nothing matches).
     Raises PictureError when a picture can't be read.
     """
     maps = [extractor.maps(picture) for picture in (image, other)]
     one, two = (extractor.pool(each[None])[0] for each in maps)
-    terms = one * two
+    terms = one * two if weights is None else (one * weights) * (two * weights)
     terms[np.argsort(terms)[:-channels]] = 0
     heats = [(contributions(each, extractor.pooling) * terms).sum(axis=2) for each in maps]
     return tuple(map(_enlarge, heats, maps))

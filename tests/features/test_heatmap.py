@@ -56,3 +56,20 @@ def test_the_channels_that_agree_most_are_drawn(extractor):
         shares = heatmap.contributions(each, "avg")
         wanted = sum(terms[channel] * shares[..., channel] for channel in best)
         assert np.allclose(heat, heatmap._enlarge(wanted, each), atol=1e-5)
+
+
+@pytest.mark.weights
+def test_weights_say_which_channels_agree_most(extractor):
+    pictures = [picture_of_noise(96, 96, seed) for seed in (1, 2)]
+    maps = np.stack([extractor.maps(picture) for picture in pictures])
+    one, two = extractor.pool(maps)
+    terms = one * two
+    best, second = np.argsort(terms)[:-3:-1]
+    weights = np.ones(512, np.float32)
+    weights[second] = (terms[best] / terms[second]) ** 0.75  # enough only if both are weighted
+    drawn = heatmap.match_heatmap(extractor, *pictures, channels=1, weights=weights)
+    for each, heat in zip(maps, drawn, strict=True):
+        shares = heatmap.contributions(each, "avg")[..., second]
+        assert np.allclose(heat, heatmap._enlarge(shares, each), atol=1e-5)
+    plain = heatmap.match_heatmap(extractor, *pictures, weights=np.ones(512, np.float32))
+    np.testing.assert_array_equal(plain, heatmap.match_heatmap(extractor, *pictures))
