@@ -216,7 +216,10 @@ def open_for_writing(folder: Path, provenance: Mapping[str, object]) -> Iterator
         store = Store(folder, provenance)
         if store.writable:
             store._prepare()
-        yield store
+        try:
+            yield store
+        finally:
+            store.writable = False  # a thread left behind by a second Ctrl-C writes no more
 
 
 def read_manifest(folder: Path) -> dict:

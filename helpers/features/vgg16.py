@@ -249,6 +249,7 @@ def load_vectors(
 
     Raises FeaturesError when there are none, StoreError when they were made in another way.
     """
+    columns = _columns(extractor_name)
     folder = vectors_folder(dataset_name, extractor_name, settings or _settings.from_environment())
     store = Store(folder, _provenance(extractor_name))
     ids = list(store.row_of)
@@ -258,7 +259,7 @@ def load_vectors(
             "Run notebook 02 first, which makes them."
         )
     ledger = Ledger([Skipped(path, reason) for path, reason in store.manifest.get("skipped", [])])
-    return Vectors(ids, store.vectors(ids, _columns(extractor_name)), extractor_name, ledger)
+    return Vectors(ids, store.vectors(ids, columns), extractor_name, ledger)
 
 
 def vectors_folder(dataset_name: str, extractor_name: str, settings: Settings) -> Path:
@@ -297,5 +298,10 @@ def _every_pooling(maps):
 
 def _columns(extractor_name):
     """Return which columns of a store hold the vectors of an extractor's pooling."""
-    place = [*POOLINGS].index(extractor_name.split("-")[2])
+    pooling = "".join(extractor_name.split("-")[2:3])
+    if pooling not in POOLINGS:
+        raise FeaturesError(
+            f"{extractor_name!r} isn't an extractor's name. Give one such as 'vgg16-conv5-max-224'."
+        )
+    place = [*POOLINGS].index(pooling)
     return slice(place * VGG16.dim, (place + 1) * VGG16.dim)

@@ -35,6 +35,12 @@ MOST = 5000
 GROWTH = 2
 """A data set that has grown by more than this since it was learned from is learned from again."""
 
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, BadZipFile)
+"""What numpy and `zipfile` raise over a file that is damaged, or something else."""
+
+NOISE = 1e-12
+"""Variances below this are rounding errors: all lengths are one."""
+
 SHARE = 30
 """At most one picture in so many is taken for a neighbour: small sets have small classes."""
 
@@ -120,7 +126,10 @@ class Tuning:
                 f"shape {vectors.shape}. Embed with {self.extractor}, or fit a tuning to these."
             )
         weighted = l2_normalise(vectors * self.weights)
-        return l2_normalise((weighted - self.mean) @ self.directions)
+        # In float64: in float32 a row's last bits depend on how many rows there are, and an index
+        # would be written anew for every picture that is added.
+        centred = weighted - self.mean.astype(np.float64)
+        return l2_normalise(centred @ self.directions.astype(np.float64))
 
     def neighbours(self, rows: int) -> int:
         """Return how many of a query's nearest pictures, out of `rows`, its expansion takes."""
@@ -155,7 +164,7 @@ class Tuning:
                 facts = json.loads(str(file["facts"]))
                 arrays = {name: file[name] for name in ("weights", "mean", "directions")}
             found = cls(**facts | {"recipe": Recipe(**facts["recipe"])}, **arrays)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        except UNREADABLE as error:
             raise TuningError(
                 f"The tuning in {path} can't be read ({error}). Delete that file; it is made again."
             ) from error
@@ -173,7 +182,7 @@ def fit(vectors: Vectors, wanted: Recipe) -> Tuning:
     Spread weights are our own, in the spirit of the channel weights of CroW (Kalantidis et al.
     2016; https://arxiv.org/abs/1512.04065). Principal directions on retrieval vectors: Jégou and
     Chum 2012 (https://doi.org/10.1007/978-3-642-33709-3_55), who whiten, exponent -0.5.
-    Raises TuningError for fewer than FEWEST vectors.
+    Raises TuningError for fewer than FEWEST vectors, and when they are all the same.
     """
     count = len(vectors.values)
     if count < FEWEST:
@@ -185,28 +194,37 @@ def fit(vectors: Vectors, wanted: Recipe) -> Tuning:
     weights = some.std(axis=0, dtype=np.float64) ** wanted.spread
     weighted = l2_normalise(some * weights)
     mean = weighted.mean(axis=0, dtype=np.float64)
-    variances, directions = _principal(weighted - mean, min(wanted.dims, len(some) - 1))
+    variances, directions = _principal(weighted - mean, wanted.dims)
+    if not len(variances):
+        raise TuningError(
+            f"The {count} vectors are all the same, so there is nothing to learn from them. "
+            "Check the pictures, or set BOOTCAMP_TUNING=none."
+        )
     arrays = (weights, mean, directions * variances**wanted.exponent)
     arrays = (np.ascontiguousarray(array, np.float32) for array in arrays)
     return Tuning(wanted, vectors.name, count, *arrays)
 
 
 def _principal(centred, dims):
-    """Return the variances (dims,) along the principal directions (c, dims), largest first."""
+    """Return the variances (dims,) along the principal directions (c, dims), largest first.
+
+    There are fewer where few vectors, or many copies, have no variance in so many directions.
+    """
     covariance = centred.T.astype(np.float64) @ centred / len(centred)
     variances, directions = np.linalg.eigh(covariance)
-    variances, directions = variances[::-1][:dims], directions[:, ::-1][:, :dims]
+    kept = np.flatnonzero(variances > NOISE)[::-1][:dims]
+    variances, directions = variances[kept], directions[:, kept]
     # Which way a direction points means nothing; one way is chosen so that it's always the same.
     largest = np.abs(directions).argmax(axis=0)
     signs = np.sign(directions[largest, np.arange(directions.shape[1])])
-    return np.maximum(variances, 1e-12), directions * signs
+    return variances, directions * signs
 
 
 def tuning_of(vectors: Vectors, wanted: Recipe, path: Path) -> tuple[Tuning | None, str | None]:
     """Return the Tuning kept at `path`, or a new one, and the name of one that it replaces.
 
     Pictures that come later are tuned by what was learned before, until there are more than GROWTH
-    times as many. None where `wanted` learns nothing, and for fewer than FEWEST vectors.
+    times as many. None where `wanted` learns nothing, and where `fit` can't learn.
     """
     kept = None
     if not wanted.dims:
@@ -215,9 +233,12 @@ def tuning_of(vectors: Vectors, wanted: Recipe, path: Path) -> tuple[Tuning | No
         kept = Tuning.load(path, vectors.name)
     if kept and kept.recipe == wanted and len(vectors.values) <= GROWTH * kept.fitted_on:
         return kept, None
-    if len(vectors.values) < FEWEST:
+    try:
+        made = fit(vectors, wanted)
+    except TuningError:
         return None, kept and kept.name
-    made = fit(vectors, wanted)
-    with suppress(OSError):  # where nothing can be kept, it is made again each time
+    try:
         made.save(path)
+    except OSError:  # it is made again each time, and what others keep here is still theirs
+        return made, None
     return made, kept.name if kept and kept.name != made.name else None
