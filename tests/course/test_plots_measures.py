@@ -209,10 +209,16 @@ def test_the_frontiers_steps_are_the_best_that_a_budget_buys():
     assert axis.get_xscale() == "log"
 
 
+def test_as_good_but_larger_is_not_efficient():
+    axis = plots.frontier([row("a", 8, 0.5), row("b", 16, 0.5), row("c", 32, 0.6)]).axes[0]
+    assert set(texts(axis)) == {"a", "c"}
+
+
 def test_the_error_bars_are_the_intervals():
     axis = plots.frontier([row("a", 8, 0.5, (0.4, 0.7)), row("b", 4, 0.6, (NAN, NAN))]).axes[0]
     (bar,) = axis.containers[0].lines[2]
     assert bar.get_segments()[0].tolist() == [[8, pytest.approx(0.4)], [8, pytest.approx(0.7)]]
+    plots.frontier([row("rounded past its own mean", 8, 0.5, (0.5001, 0.6))])
 
 
 def test_an_index_is_a_line_and_a_single_point_a_mark():
