@@ -82,12 +82,12 @@ def show_collection(engine: Named, catalogue: Served) -> models.Collection:
     facts = next(one for one in catalogue.data_sets() if one["name"] == engine.index.name)
     index = engine.index.describe()
     own = {key: index[key] for key in ("index", "parameters", "metric", "dimension", "bytes")}
-    made = {"dataset": engine.dataset.name, "extractor": engine.index.extractor_name}
-    return (
-        facts
-        | made
-        | {"classes": engine.dataset.classes, "index": own | {"milvus": index["milvus"]}}
-    )
+    facts |= {"dataset": engine.dataset.name, "extractor": engine.index.extractor_name}
+    facts |= {
+        "tuning": engine.tuning.name if engine.tuning else "none",
+        "dimension": engine.index.dim,
+    }
+    return facts | {"classes": engine.dataset.classes, "index": own | {"milvus": index["milvus"]}}
 
 
 @router.delete("/collections/{name}", status_code=204, responses=documented(409))
@@ -107,17 +107,23 @@ searching = {"dependencies": [Depends(place)], "responses": documented(413, 415)
 def search(
     wanted: models.Search, engine: Named, catalogue: Served, request: Request
 ) -> models.Hits:
-    """Search with a picture of the data set (`id`), at a `path`, or at a `url`."""
+    """Search with a picture of the data set (`id`, `positive`), at a `path`, or at a `url`.
+
+    The pictures in `positive` are wanted, too, those in `negative` aren't; none of them is a hit.
+    """
+    source = []
     if wanted.id is not None:
-        return _search(_stored(wanted, engine, catalogue), wanted, engine, catalogue)
-    if wanted.path is not None:
+        source = [_stored(wanted, engine, catalogue)]
+    elif wanted.path is not None:
         path = safe_paths.resolve_inside(wanted.path, catalogue.roots)
         if not path.is_file():
             raise safe_paths.PathError("That is a folder. Send the path of one picture.")
-        return _search(thumbs.read_picture(path), wanted, engine, catalogue)
-    with request.app.state.service.fetches.one():
-        content = safe_url.fetch(wanted.url)
-    return _search(thumbs.read_picture(content, "the picture"), wanted, engine, catalogue)
+        source = [thumbs.read_picture(path)]
+    elif wanted.url is not None:
+        with request.app.state.service.fetches.one():
+            content = safe_url.fetch(wanted.url)
+        source = [thumbs.read_picture(content, "the picture")]
+    return _search(source, wanted, engine, catalogue)
 
 
 @router.post("/collections/{name}/search/upload", **searching)
@@ -126,10 +132,10 @@ def search_upload(
     engine: Named,
     catalogue: Served,
 ) -> models.Hits:
-    """Search with an uploaded picture file."""
-    name = (wanted.file.filename or "picture")[:120]
-    image = thumbs.read_picture(wanted.file.file.read(), name)
-    return _search(image, wanted, engine, catalogue)
+    """Search with uploaded picture files, at most 20 MB together; several are one query."""
+    files = [((one.filename or "picture")[:120], one.file.read()) for one in wanted.file]
+    images = [thumbs.read_picture(content, name) for name, content in files]
+    return _search(images, wanted, engine, catalogue)
 
 
 def _stored(wanted, engine, catalogue):
@@ -138,20 +144,24 @@ def _stored(wanted, engine, catalogue):
     return thumbs.read_picture(picture.path) if wanted.region else wanted.id
 
 
-def _search(source, wanted, engine, catalogue):
-    """Return the hits for `source`, an id, which doesn't find itself, or an image."""
+def _search(sources, wanted, engine, catalogue):
+    """Return the hits for `sources`, ids, which don't find themselves, or images, as one query."""
     unknown = sorted(set(wanted.labels) - set(engine.dataset.classes))
     if unknown:
         raise HTTPException(
             422,
             f"“{unknown[0][:80]}” isn't a class here. GET the collection to list them.",
         )
+    for each in (*wanted.positive, *wanted.negative):
+        identified(each, engine, catalogue)
     started = time.perf_counter()
-    if not isinstance(source, str):
+    if wanted.region:
         region = query.checked_region(wanted.region)
-        source = query.Query("", source, region=region).pixels()
+        sources[0] = query.Query("", sources[0], region=region).pixels()
     chosen = LabelFilter(**{wanted.mode: tuple(wanted.labels)}) if wanted.labels else None
-    hits = engine.search(source, wanted.k, chosen, wanted.min_score)
+    liked, unlike = dict.fromkeys(wanted.positive), list(dict.fromkeys(wanted.negative))
+    liked = [*sources, *(one for one in liked if one not in sources)]
+    hits = engine.search(liked, wanted.k, chosen, wanted.min_score, unlike=unlike)
     known = [(hit, engine.pictures[hit.id]) for hit in hits if hit.id in engine.pictures]
     found = [
         _facts(picture, engine) | {"rank": rank, "score": hit.score}

@@ -9,9 +9,9 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from search_app.query import MessageError
+from search_app.query import MAX_PICTURES, MessageError
 
-MAX_HEADER, MAX_BUFFERS = 64_000, 4
+MAX_HEADER = 64_000
 
 
 def encode(message: dict[str, Any]) -> bytes:
@@ -31,7 +31,7 @@ def decode(frame: bytes) -> tuple[dict[str, Any], Sequence[memoryview]]:
             raise ValueError("the header is too long")
         header = json.loads(bytes(view[4:end]))
         lengths = header.pop("buffers", [])
-        if len(lengths) > MAX_BUFFERS or end + sum(lengths) != len(view):
+        if len(lengths) > MAX_PICTURES or end + sum(lengths) != len(view):
             raise ValueError("the buffers don't fit")
         buffers = []
         for length in lengths:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from helpers.errors import PlainError
 from search_app import thumbs
-from search_app.query import MessageError
+from search_app.query import MAX_PICTURES, MessageError, number
 from search_app.safe_paths import without_paths
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ log = logging.getLogger(__name__)
 OPTIONS = {"k", "labels", "mode", "min_score", "engine"}
 
 ACTIONS = {
-    "upload": lambda session, message, buffers: session.upload(
-        _content(message, buffers), _text(message, "name", 1000)[:120]
-    ),
+    "upload": lambda session, message, buffers: session.upload_all(_files(message, buffers)),
     "open": lambda session, message, _: session.open(_text(message, "text", 4000)),
     "pick": lambda session, message, _: session.pick(_text(message, "id", 200)),
     "region": lambda session, message, _: session.select_region(message.get("region")),
+    "mark": lambda session, message, _: session.mark(message.get("marks")),
+    "refine": lambda session, message, _: session.refine(message.get("marks")),
+    "remove": lambda session, message, _: session.remove(number(message.get("at"), 0, 1000)),
     "clear": lambda session, *_: session.clear(),
     "choose": lambda session, message, _: session.choose(**_options(message)),
     "suggest": lambda session, *_: session.suggest(),
@@ -70,12 +71,17 @@ def _text(message, key, length):
     return text
 
 
-def _content(message, buffers):
-    """Return the bytes of the uploaded file, copied only when they're few enough."""
-    if len(buffers) != 1:
+def _files(message, buffers):
+    """Return the uploaded files, [(content, name)], copied only when they're small enough."""
+    names = message.get("names", [message.get("name")])
+    if not isinstance(names, list) or not 0 < len(buffers) == len(names):
         raise MessageError("The page sent no file. Reload the page, then choose it again.")
-    thumbs.check_size(memoryview(buffers[0]).nbytes, str(message.get("name"))[:120])
-    return bytes(buffers[0])
+    if len(names) > MAX_PICTURES:
+        raise MessageError(f"At most {MAX_PICTURES} pictures make one query. Choose fewer.")
+    names = [_text({"name": name}, "name", 1000)[:120] for name in names]
+    size = sum(memoryview(one).nbytes for one in buffers)
+    thumbs.check_size(size, ", ".join(names)[:120])
+    return [(bytes(one), name) for one, name in zip(buffers, names, strict=True)]
 
 
 def _options(message):

@@ -12,13 +12,14 @@ from pydantic import (
     model_validator,
 )
 
-from search_app.query import MAX_K, MAX_LABELS
+from search_app.query import MAX_K, MAX_LABELS, MAX_MARKS, MAX_PICTURES
 
 MAX_IDS = 1000  # deleted in one call
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 """A picture's id, as listings and hits give it; slashes, quotes and anything else may be in it."""
 
+Asked = Annotated[list[Id], Field(max_length=MAX_MARKS)]
 Label = Annotated[str, StringConstraints(max_length=200)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Region = Annotated[list[Fraction], Field(min_length=4, max_length=4)]
@@ -31,13 +32,18 @@ class Strict(BaseModel):
 
 
 class SearchOptions(Strict):
-    """How many hits, of which classes, with which score, for which part of the picture."""
+    """How many hits, of which classes, with which score, and what they should be like or unlike.
+
+    `positive` and `negative` are ids of pictures that are wanted, too, and that aren't.
+    """
 
     k: Annotated[int, Field(ge=1, le=MAX_K)] = 12
     labels: Annotated[list[Label], Field(max_length=MAX_LABELS)] = []
     mode: Literal["any", "all", "none"] = "any"
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
     region: Region | None = Field(None, description="left, top, right, bottom, each 0 to 1")
+    positive: Asked = []
+    negative: Asked = []
 
     @field_validator("k", "min_score", mode="before")
     @classmethod
@@ -55,9 +61,16 @@ class SearchOptions(Strict):
             raise ValueError("left must be less than right, and top less than bottom")
         return region
 
+    @model_validator(mode="after")
+    def apart(self) -> "SearchOptions":
+        """Refuse a picture that is wanted and unwanted."""
+        if {*self.positive, getattr(self, "id", None)} & {*self.negative}:
+            raise ValueError("the same id can't be both wanted and in negative")
+        return self
+
 
 class Search(SearchOptions):
-    """A search with a picture of the data set, or one at a path or an address."""
+    """A search with a picture of the data set (`id`, `positive`), or at a path or an address."""
 
     id: Id | None = None
     path: Annotated[str, StringConstraints(min_length=1, max_length=4000)] | None = None
@@ -65,16 +78,25 @@ class Search(SearchOptions):
 
     @model_validator(mode="after")
     def one_source(self) -> "Search":
-        """Refuse none, and more than one."""
-        if sum(value is not None for value in (self.id, self.path, self.url)) != 1:
+        """Refuse none, and more than one; `positive` alone says enough."""
+        count = sum(value is not None for value in (self.id, self.path, self.url))
+        if count > 1:
             raise ValueError("give exactly one of id, path and url")
+        if not count and not self.positive:
+            alone = "; negative alone says only what isn't wanted" if self.negative else ""
+            raise ValueError(f"give one of id, path and url, or positive{alone}")
+        if not count and self.region:
+            raise ValueError("a region needs a picture that it is part of: id, path or url")
         return self
 
 
 class Upload(SearchOptions):
-    """A search with an uploaded picture file; `labels` and `region` are repeated fields."""
+    """A search with uploaded picture files, which are one query; a region is of the first.
 
-    file: UploadFile
+    For lists, repeat the field: `file`, `labels`, `region`, `positive`, `negative`.
+    """
+
+    file: Annotated[list[UploadFile], Field(min_length=1, max_length=MAX_PICTURES)]
 
 
 class Folder(Strict):
@@ -106,10 +128,16 @@ class Collections(BaseModel):
 
 
 class Collection(CollectionFacts):
-    """One data set, with its classes, how its vectors were made, and facts about its index."""
+    """One data set, with its classes, how its vectors were made, and facts about its index.
+
+    `tuning` names what was learned about the data set, "none" if nothing was; `dimension` is how
+    many numbers that leaves of a picture.
+    """
 
     dataset: str
     extractor: str
+    tuning: str
+    dimension: int
     classes: list[str]
     index: dict[str, Any]
 
@@ -141,7 +169,11 @@ class Pictures(BaseModel):
 
 
 class HitFacts(PictureFacts):
-    """A hit; `score` is the cosine similarity, 1 for the same picture."""
+    """A hit; `score` is its cosine similarity to the query.
+
+    That is to the picture itself where it's the whole query and the collection has no tuning: then
+    the same picture scores 1. A tuning expands the query by its nearest pictures first.
+    """
 
     rank: int
     score: float

@@ -1,18 +1,24 @@
-"""What is searched with and how: the query picture, its region, and the options around it."""
+"""What is searched with and how: pictures, a region, marked hits, and the options around them."""
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from helpers.dataset.pictures import PictureError
 from helpers.errors import PlainError
 from helpers.index.filters import LabelFilter
+from search_app import thumbs
 
 MAX_K = 100
 MAX_LABELS = 50  # chosen at once: each is compared with every row
 MAX_SIDE = 1600  # pixels of a query that are kept: VGG16 sees 224
 MAX_VECTORS = 16  # per query
+MAX_PICTURES, MAX_MARKS = 10, 50  # in one query
+LIMITS = {"max_mb": thumbs.MAX_BYTES // 10**6, "max_pictures": MAX_PICTURES, "max_marks": MAX_MARKS}
 MIN_SIDE = 0.02  # a region's least width and height, as a fraction of the picture's
 
 Region = tuple[float, float, float, float]
@@ -25,11 +31,13 @@ class MessageError(PlainError, ValueError):
 
 @dataclass(frozen=True)
 class Query:
-    """The picture that is searched with: all of it, or only its `region`.
+    """The picture that is searched with: all of it, or only its `region`; and what comes with it.
 
     `image` is kept within 1,600 pixels, `size` is the file's own. `id` is that of an indexed
     picture of the data set `dataset`. `vectors`, {(extractor, region): embedding}, is one for all
-    regions of the picture.
+    regions of the picture. `more` are the pictures that are one query with it, `number` is its
+    place among the files chosen with it, and `problem` the sentence about those that were of no
+    use. `marks` says of pictures of the data set whether they're wanted, {id: bool}.
     """
 
     name: str
@@ -39,6 +47,10 @@ class Query:
     id: str = ""
     labels: tuple[str, ...] = ()
     region: Region | None = None
+    number: int = 0
+    more: tuple["Query", ...] = ()
+    marks: dict[str, bool] = field(default_factory=dict)
+    problem: str = ""
     vectors: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -50,12 +62,41 @@ class Query:
             small.thumbnail((MAX_SIDE, MAX_SIDE))
             object.__setattr__(self, "image", small)
 
+    @classmethod
+    def of(cls, files: Sequence[tuple[bytes, str]]) -> "Query":
+        """Return one query of all `files`, [(content, name)], that are pictures.
+
+        Raises PictureError when none is.
+        """
+        found, problems = [], []
+        for number, (content, name) in enumerate(files):
+            try:
+                found.append(cls(name, thumbs.read_picture(content, name), number=number))
+            except PictureError as error:
+                problems.append(str(error))
+        more = f" Nor can {len(problems) - 1} more of these files." if problems[1:] else ""
+        problem = "".join(problems[:1]) + more
+        if not found:
+            raise PictureError(problem)
+        return replace(found[0], more=tuple(found[1:]), problem=problem)
+
     def id_in(self, dataset: str) -> str | None:
         """Return the id of this picture in `dataset`; None for other pictures and for a region.
 
         Two data sets may use one id for two pictures.
         """
         return self.id if self.id and self.dataset == dataset and self.region is None else None
+
+    def keep(self, key: tuple, vector: NDArray[np.float32]) -> None:
+        """Keep an embedding in `vectors`, of which there are never many."""
+        if len(self.vectors) >= MAX_VECTORS:
+            self.vectors.clear()
+        self.vectors[key] = vector
+
+    def without(self, number: int) -> "Query":
+        """Return the query without the picture of this number, unless that is the only one."""
+        left = [one for one in (self, *self.more) if one.number != number] or [self]
+        return replace(left[0], more=tuple(left[1:]), marks=self.marks)
 
     def pixels(self) -> Image.Image:
         """Return the whole picture, or the region, as a PIL image of at least one pixel."""
@@ -115,6 +156,18 @@ def checked_region(region: Sequence[float] | None) -> Region | None:
     left, top, right, bottom = (number(value, 0, 1) for value in region)
     left, top = min(left, 1 - MIN_SIDE), min(top, 1 - MIN_SIDE)
     return left, top, max(right, left + MIN_SIDE), max(bottom, top + MIN_SIDE)
+
+
+def checked_marks(marks: object, known: Collection[str]) -> dict[str, bool]:
+    """Return which of the pictures `known` are wanted and which aren't, as the page sent it.
+
+    Raises MessageError for anything but {id: bool}, and for more than 50.
+    """
+    if not isinstance(marks, dict) or not all(isinstance(one, bool) for one in marks.values()):
+        raise MessageError("The marks can't be read. Reload the page, then mark pictures again.")
+    if len(marks) > MAX_MARKS:
+        raise MessageError(f"At most {MAX_MARKS} pictures can be marked. Forget some marks.")
+    return {one: wanted for one, wanted in marks.items() if one in known}
 
 
 def number(value: object, low: float, high: float) -> float:

@@ -4,11 +4,14 @@ Every method that takes time returns at once; the answer arrives through `publis
 which the service and the widget connect to a browser and a test to a dictionary. The parts:
 
 - `facts`: `count` and `classes` of the data set that is searched, `engines`, which are all data
-  sets as in `Catalogue.data_sets` ([{name, title, count, default, folder}]), and `max_mb`
+  sets as in `Catalogue.data_sets` ([{name, title, count, default, folder}]), and what a query may
+  have at most: `max_mb`, `max_pictures`, `max_marks`
 - `options`: `k`, `labels`, `mode`, `min_score` and `engine` (the name of one of `engines`), as they
   are now: a page that reloads finds its controls as they were
 - `query`, `results`, `status`, `samples`: the query picture, its hits, what is going on, and
-  pictures to click on
+  pictures to click on. `query` has `more`, the other pictures of the query ([{name, number,
+  picture}]), and `marked`, the pictures marked in earlier results ([card with `wanted`])
+- `marks`: which pictures are marked by now as wanted, or as not wanted, {id: bool}
 - `large`, `why`, `groups`: the closer looks (`details.py`)
 - `folder`, `completions`: loading folders (`folders.py`). `folder` is a Job's view with a `state`
   of loading, done, stopped, error or removed, `step`, `added`, and all `folders` that are loaded,
@@ -32,7 +35,7 @@ from search_app.catalogue import Catalogue
 from search_app.details import Details
 from search_app.folders import Folders
 from search_app.messages import explain
-from search_app.query import MAX_VECTORS, Options, Query, checked, checked_region
+from search_app.query import LIMITS, Options, Query, checked, checked_marks, checked_region
 from search_app.safe_paths import PathError
 from search_app.worker import DETAILS, FETCH, SEARCH, Worker
 
@@ -46,6 +49,7 @@ class Session:
         """Begin a visit to `catalogue`; `publish(part, value)` may be called from any thread."""
         self.catalogue, self._publish, self.closed = catalogue, publish, False
         self.options, self.query = Options(engine=catalogue.default.index.name), None
+        self.marks = {}
         self.worker = Worker(SEARCH, lambda error, _topic: self.failed(error))
         self.fetcher = Worker(FETCH, self.failed)
         self.samples = Worker(DETAILS, self.failed)
@@ -72,7 +76,11 @@ class Session:
 
     def upload(self, content: bytes, name: str) -> None:
         """Search with the `content` of an uploaded file."""
-        self._ask(lambda: Query(name, thumbs.read_picture(content, name)))
+        self.upload_all([(content, name)])
+
+    def upload_all(self, files: Sequence[tuple[bytes, str]]) -> None:
+        """Search with all of `files`, [(content, name)], as one query; broken ones are left out."""
+        self._ask(lambda: Query.of(files))
 
     def open(self, text: str) -> None:
         """Search with the picture at a path below the allowed roots or at an http(s) address."""
@@ -90,9 +98,22 @@ class Session:
 
     def select_region(self, region: Sequence[float] | None) -> None:
         """Search with a region of the query, as in `query.Region`, or None for all of it."""
-        if query := self.query:
-            query = replace(query, region=checked_region(region))
-            self._ask(lambda: query)
+        region = checked_region(region)
+        self._change(lambda query: replace(query, region=region), "region")
+
+    def remove(self, number: int) -> None:
+        """Search on without the picture of this number, one of several."""
+        self._change(lambda query: query.without(number), f"remove {number}")
+
+    def mark(self, marks: dict[str, bool]) -> None:
+        """Note which hits are wanted, and which not, {id: bool}; `refine` searches with them."""
+        self.marks = checked_marks(marks, self.engine.pictures)
+        self.publish("marks", self.marks)
+
+    def refine(self, marks: dict[str, bool]) -> None:
+        """Search towards the marked pictures that are wanted, too, and away from the others."""
+        marks = checked_marks(marks, self.engine.pictures)
+        self._change(lambda query: replace(query, marks=marks), "refine")
 
     def clear(self) -> None:
         """Forget the query and its results."""
@@ -109,6 +130,8 @@ class Session:
         if before.engine != self.options.engine:
             self.publish_facts()
             self.suggest()
+            self.mark({})  # another data set has other pictures
+            self._change(lambda query: replace(query, marks={}), "refine")
         self.worker.submit(self._answer, "options")  # a query that waits is not replaced
 
     def suggest(self) -> None:
@@ -151,7 +174,7 @@ class Session:
         """Tell the page which data sets there are, and what may be chosen in this one."""
         engine = self.engine
         facts = {"count": self.catalogue.count(engine), "classes": engine.dataset.classes}
-        facts |= {"engines": self.catalogue.data_sets(), "max_mb": thumbs.MAX_BYTES // 10**6}
+        facts |= {"engines": self.catalogue.data_sets()} | LIMITS
         self.publish("facts", facts)
         self.publish("options", asdict(replace(self.options, engine=engine.index.name)))
 
@@ -170,6 +193,16 @@ class Session:
         self._latest = next(self._asked)
         self.worker.submit(lambda: self._begin(read), "status")
 
+    def _change(self, change, topic):
+        """Search with `change(query)`, unless there is another query by then."""
+        seen, self._latest = self.query, next(self._asked)
+
+        def begin():
+            if seen and self.query and self.query.vectors is seen.vectors:
+                self._begin(lambda: replace(change(self.query), problem=""))
+
+        self.worker.submit(begin, topic)
+
     def _fetch(self, text, number):
         """Fetch a picture from the web, and search with it unless something else is wanted now."""
         name = text.split("?")[0].rstrip("/").rsplit("/", 1)[-1][:120] or "picture"
@@ -186,11 +219,24 @@ class Session:
         """Read a new query, and only when that worked let it replace the old one."""
         self.publish("status", {"busy": "Searching"})
         started = time.perf_counter()
-        self.query = query = read()
-        view = {"name": query.name, "labels": list(query.labels), "size": list(query.size)}
-        view |= {"region": query.region, "picture": thumbs.jpeg(query.image)}
-        self.publish("query", view)
+        before, query = self.query, read()
+        self.query = query
+        if before is None or query.vectors is not before.vectors:
+            self.mark(query.marks)  # those of another query mean nothing here
+        self.publish("query", self._query_view(query))
         self._answer(decode=time.perf_counter() - started)
+        if query.problem:
+            self.publish("status", {"error": query.problem})
+
+    def _query_view(self, query):
+        """Return what the page shows of the query and of the pictures marked for it."""
+        known, shown = self.engine.pictures, {"name": query.name, "labels": list(query.labels)}
+        shown |= {"size": list(query.size), "region": query.region, "number": query.number}
+        small = [(one.name, one.number, thumbs.jpeg(one.image, 240)) for one in query.more]
+        more = [dict(zip(("name", "number", "picture"), one, strict=True)) for one in small]
+        marked = self.cards([known[one] for one in query.marks if one in known], self.engine)
+        marked = [card | {"wanted": query.marks[card["id"]]} for card in marked]
+        return shown | {"picture": thumbs.jpeg(query.image), "more": more, "marked": marked}
 
     def _answer(self, decode=0.0):
         """Embed (unless that is done), search, draw, and show the results with the times."""
@@ -199,31 +245,36 @@ class Session:
             return self.publish("status", {})
         self.publish("status", {"busy": "Searching"})
         clock = [time.perf_counter()]
-        vector = self._vector(query, engine)
+        vector = self._combined(query, engine)
         clock.append(time.perf_counter())
-        wanted = options.label_filter(), options.min_score, query.id_in(engine.dataset.name)
-        hits = engine.search(vector, options.k, *wanted)
+        own = {query.id_in(engine.dataset.name), *query.marks} - {None}
+        hits = engine.search(vector, options.k, options.label_filter(), options.min_score, own)
         clock.append(time.perf_counter())
         shown = self._hit_views(hits, query, engine)
         clock.append(time.perf_counter())
         seconds = [decode, *(end - start for start, end in itertools.pairwise(clock))]
         steps = zip(("decode", "embed", "search", "draw"), seconds, strict=True)
         ms = {step: round(1000 * taken, 1) for step, taken in steps}
-        foreign = not query.id and query.region is None
+        foreign = not (query.id or query.region or query.more or query.marks)
         identical = {"identical_hit": self._same(vector, engine, shown) if foreign else ""}
         count = {"count": self.catalogue.count(engine)}
         self.publish("results", {"hits": shown, "ms": ms} | count | identical)
         return self.publish("status", {})
 
+    def _combined(self, query, engine):
+        """Return one vector for all pictures of the query and those that were marked."""
+        liked, unlike = [self._vector(one, engine) for one in (query, *query.more)], []
+        for picture_id, wanted in query.marks.items():
+            if picture_id in engine.pictures:  # somebody may have deleted it
+                (liked if wanted else unlike).append(engine.index.vector(picture_id))
+        return engine.combined(liked, unlike)
+
     def _vector(self, query, engine):
-        """Return the query's embedding; the sliders and filters need it only once."""
+        """Return one picture's embedding; the sliders and filters need it only once."""
         stored = query.id_in(engine.dataset.name) in engine.pictures
         key = (engine.index.name, query.region)
         if key not in query.vectors:
-            found = engine.embed(query.id if stored else query.pixels())
-            if len(query.vectors) >= MAX_VECTORS:
-                query.vectors.clear()
-            query.vectors[key] = found
+            query.keep(key, engine.embed(query.id if stored else query.pixels()))
         return query.vectors[key]
 
     def _same(self, vector, engine, shown):
@@ -262,8 +313,8 @@ class Session:
 
     def _clear(self):
         """Empty the page."""
-        self.query = None
-        for part in ("query", "results", "status"):
+        self.query, self.marks = None, {}
+        for part in ("query", "marks", "results", "status"):
             self.publish(part, {})
 
     def _catalogue_changed(self):

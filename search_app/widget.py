@@ -37,6 +37,7 @@ class SearchApp(anywidget.AnyWidget):
     facts = traitlets.Dict().tag(sync=True)
     options = traitlets.Dict().tag(sync=True)
     query = traitlets.Dict().tag(sync=True)
+    marks = traitlets.Dict().tag(sync=True)
     results = traitlets.Dict().tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
     samples = traitlets.List().tag(sync=True)

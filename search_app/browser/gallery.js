@@ -8,7 +8,8 @@ function resultsPanel(app) {
   const times = h("p", { class: "ris-times" });
   const agree = h("span", { class: "ris-agree" });
   const jump = button("Settings", () => app.showSettings(), "ris-link ris-jump"); // on a phone they're far below
-  const panel = h("section", { class: "ris-results", "aria-label": "Results" }, h("div", { class: "ris-split" }, title, agree, jump), grid, blank, times);
+  const marked = marksBar(app, grid);
+  const panel = h("section", { class: "ris-results", "aria-label": "Results" }, h("div", { class: "ris-split" }, title, agree, jump), grid, blank, marked, times);
   app.on("results", (results) => showResults(app, results, { title, agree, grid, blank, times }));
   app.on("status", (status) => panel.setAttribute("aria-busy", String(Boolean(status.busy))));
   return panel;
@@ -28,6 +29,7 @@ async function showResults(app, results, parts) {
   if (app.get("results") !== results) return;
   gone.forEach(release);
   parts.grid.replaceChildren(...cards);
+  showMarks(app, parts.grid);
   parts.title.textContent = hits.length ? `${count(hits.length)} most similar of ${count(results.count)}` : "Results";
   parts.agree.replaceChildren(...agreement(hits));
   parts.blank.replaceChildren(...emptyText(results));
@@ -69,7 +71,8 @@ function resultCard(app, hit) {
   const mark = hit.same.length ? h("span", { class: "ris-same", title: `Shares ${hit.same.join(", ")} with your picture`, "aria-hidden": "true" }, "✓") : null;
   const name = `${labels}, rank ${hit.rank}`;
   return h("li", { class: `ris-card${hit.same.length ? " ris-card-same" : ""}`, "data-key": cardKey(hit), "data-id": hit.id },
-    h("div", { class: "ris-frame" }, open, h("span", { class: "ris-rank", "aria-hidden": "true" }, hit.rank), mark),
+    h("div", { class: "ris-frame" }, open, h("span", { class: "ris-rank", "aria-hidden": "true" }, hit.rank), mark,
+      h("div", { class: "ris-marks" }, markButton(app, hit, true, name), markButton(app, hit, false, name))),
     h("div", { class: "ris-split" }, h("span", { class: "ris-labels", title: labels }, labels), h("span", { class: "ris-score" }, hit.score.toFixed(3))),
     h("div", { class: "ris-actions" },
       button("Search with this", () => app.send({ do: "pick", id: hit.id }), "ris-link", { "aria-label": `Search with this: ${name}` }),

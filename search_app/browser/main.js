@@ -10,18 +10,22 @@ function shared(model) {
     action(model.get(name));
   };
   const changed = (name) => () => (listeners[name] || []).forEach((action) => action(model.get(name)));
-  const watched = ["facts", "options", "query", "results", "status", "samples", "large", "why", "folder", "completions", "groups"];
+  const watched = ["facts", "options", "query", "marks", "results", "status", "samples", "large", "why", "folder", "completions", "groups"];
   const handlers = watched.map((name) => [`change:${name}`, changed(name)]);
   handlers.forEach(([event, handler]) => model.on(event, handler));
   const connection = connect(model);
   const { heard, ...controls } = settings(model, on, connection.send);
-  handlers.push(["msg:custom", heard]);
-  model.on("msg:custom", heard);
+  const { marksHeard, ...marks } = marking(model, on, connection.send);
+  for (const action of [heard, marksHeard]) {
+    handlers.push(["msg:custom", action]);
+    model.on("msg:custom", action);
+  }
   return {
     on,
     get: (name) => model.get(name),
     send: connection.send,
     ...controls,
+    ...marks,
     notice: connection.notice,
     say: (status) => (listeners.status || []).forEach((action) => action(status)),
     leave: () => {
@@ -101,7 +105,9 @@ function render({ model, el }) {
   const page = h("div", { class: "ris", "data-lm-suppress-shortcuts": "true" }, bar,
     h("header", { class: "ris-split" }, row, dataSetChoice(app)), app.notice, panels.map(([, panel]) => panel), dialog);
   el.append(page);
+  const stopPasting = acceptPastes(app, page);
   return () => {
+    stopPasting();
     app.leave();
     arranging.disconnect();
     release(page);

@@ -1,4 +1,4 @@
-// The query: an upload, a drop, a path or address, or an indexed picture; then the picture itself.
+// The query: uploads, a drop, a paste, a path or address, or an indexed picture; then the picture itself.
 
 const MAX_SIDE = 1600; // pixels; larger photos are scaled down before upload: VGG16 sees 224
 const SMALL_FILE_BYTES = 1500000; // smaller files are uploaded as they are
@@ -31,42 +31,63 @@ function queryPanel(app) {
   const identicalHit = h("p", { class: "ris-good", role: "status" });
   const error = h("p", { class: "ris-error", role: "alert" });
   const panel = h("section", { class: "ris-query", "aria-label": "Query picture" });
-  panel.append(h("h2", {}, "Your picture"), chosen, identicalHit, error, empty);
+  const title = h("h2", {}, "Your picture");
+  panel.append(title, chosen, identicalHit, error, empty);
+  let [comingNote, note] = ["", ""]; // about files that weren't sent, until another query comes
+  app.leaveOut = (sentence) => (comingNote = sentence);
+  const showError = () => {
+    const status = app.get("status");
+    if (status.error) comingNote = "";
+    error.textContent = status.error || (status.busy ? "" : note);
+  };
   app.on("query", (query) => {
+    [note, comingNote] = [comingNote, ""];
+    showError();
+    const focused = chosen.contains(document.activeElement) ? `.${[...document.activeElement.classList].at(-1)}` : "";
     release(chosen);
     chosen.replaceChildren(...(query.picture ? queryPicture(app, query) : []));
+    if (focused) (chosen.querySelector(focused) || chosen.querySelector(".ris-region"))?.focus({ preventScroll: true });
+    title.textContent = query.more?.length ? "Your pictures" : "Your picture";
     empty.classList.toggle("ris-compact", Boolean(query.picture));
   });
   app.on("results", (results) => {
     identicalHit.textContent = results.identical_hit ? `This picture is in this data set: ${results.identical_hit}` : "";
   });
   app.on("status", (status) => {
-    error.textContent = status.error || "";
+    showError();
+    if (status.error) error.textContent = status.error; // the page itself may say something, too
   });
   acceptDrops(app, panel);
   return panel;
 }
 
-/** Send one file from the computer, or say in place why not. */
-async function upload(app, file) {
-  const limit = app.get("facts").max_mb;
+/** Send files from the computer, which are one query together, or say in place why not. */
+async function upload(app, files) {
+  const { max_mb: limit, max_pictures: most } = app.get("facts");
+  if (files.length > most) return app.say({ error: `At most ${most} pictures make one query. Choose fewer.` });
   app.say({ busy: "Reading the picture" });
-  const bytes = await shrunk(file);
-  if (bytes.length > limit * 1e6)
-    return app.say({ error: `“${file.name}” is larger than ${limit} MB. Use a smaller copy.` });
-  return app.send({ do: "upload", name: file.name }, [bytes]);
+  const read = [];
+  for (const file of files) read.push({ name: file.name, bytes: await shrunk(file) }); // one after the other: photos are large
+  const fits = (...some) => some.reduce((sum, { bytes }) => sum + bytes.length, 0) <= limit * 1e6;
+  const fitting = read.filter((one) => fits(one));
+  const large = read.find((one) => !fits(one));
+  const sentence = large ? `“${large.name}” is larger than ${limit} MB. Use a smaller copy.` : "";
+  if (!fitting.length) return app.say({ error: sentence });
+  if (!fits(...fitting)) return app.say({ error: `Together, these files are larger than ${limit} MB. Choose fewer, or smaller copies.` });
+  app.leaveOut(sentence);
+  return app.send({ do: "upload", names: fitting.map((one) => one.name) }, fitting.map((one) => one.bytes));
 }
 
 /** Return the controls for choosing: file, path or address, and a strip of indexed pictures. */
 function chooser(app) {
   const input = h("input", {
-    type: "file", accept: ".jpg,.jpeg,.png", class: "ris-file", "aria-label": "Choose a picture file",
+    type: "file", accept: ".jpg,.jpeg,.png", multiple: true, class: "ris-file", "aria-label": "Choose picture files",
     onchange: () => {
-      if (input.files.length) upload(app, input.files[0]);
+      if (input.files.length) upload(app, [...input.files]);
       input.value = ""; // so that the same file can be chosen again
     },
   });
-  const limit = `JPEG or PNG, at most ${app.get("facts").max_mb} MB. Large photos are scaled down before upload.`;
+  const limit = `JPEG or PNG, at most ${app.get("facts").max_mb} MB. Large photos are scaled down before upload. Several at once are one query.`;
   const drop = h("label", { class: "ris-drop" }, input,
     h("span", { class: "ris-drop-title" }, "Choose a picture"),
     h("span", { class: "ris-drop-or" }, "or drop it here"),
@@ -104,12 +125,14 @@ function suggestions(app) {
 function queryPicture(app, query) {
   const [width, height] = query.size;
   const about = `${width} × ${height} pixels${query.labels.length ? ` · ${query.labels.join(", ")}` : ""}`;
+  const remove = () => app.send(query.more?.length ? { do: "remove", at: query.number } : { do: "clear" });
   const whole = button("Whole picture", () => app.send({ do: "region", region: null }), "ris-link");
-  const actions = h("div", { class: "ris-actions" }, button("Remove", () => app.send({ do: "clear" }), "ris-small", { "aria-label": "Remove the query picture" }));
+  const actions = h("div", { class: "ris-actions" }, button("Remove", remove, "ris-small", { "aria-label": "Remove the query picture" }));
   const hint = query.region ? "Searching with this region." : "Drag a rectangle to search with a region.";
   return [regionPicture(app, query),
     h("div", { class: "ris-split" }, h("div", { class: "ris-name" }, h("strong", { title: query.name }, query.name), h("span", {}, about)), actions),
-    h("div", { class: "ris-split" }, h("p", { class: "ris-hint" }, hint), query.region ? whole : null)];
+    h("div", { class: "ris-split" }, h("p", { class: "ris-hint" }, hint), query.region ? whole : null),
+    alsoSearched(app, query)].filter(Boolean);
 }
 
 /** Let the whole panel take a file that is dropped on it. */
@@ -124,7 +147,20 @@ function acceptDrops(app, panel) {
   panel.addEventListener("dragleave", mark(false));
   panel.addEventListener("drop", (event) => {
     mark(false)(event);
-    const [file] = event.dataTransfer.files;
-    if (file) upload(app, file);
+    const files = [...event.dataTransfer.files];
+    if (files.length) upload(app, files);
   });
+}
+
+/** Take pictures that are pasted while the page, or nothing else, has the focus; return what ends that. */
+function acceptPastes(app, page) {
+  const paste = (event) => {
+    const files = [...event.clipboardData.files].filter((file) => file.type.startsWith("image/"));
+    if (!files.length || !(page.contains(event.target) || event.target === document.body)) return;
+    event.preventDefault();
+    event.stopPropagation(); // JupyterLab would make an attachment of it
+    upload(app, files);
+  };
+  document.addEventListener("paste", paste, true);
+  return () => document.removeEventListener("paste", paste, true);
 }

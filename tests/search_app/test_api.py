@@ -65,7 +65,13 @@ def test_collections_are_listed_and_described(client, collection):
     first = client.get("/api/collections").json()["collections"][0]
     assert (first["count"], first["default"]) == (service_kit.COUNT, True)
     facts = client.get(collection).json()
-    assert facts["extractor"] == "vgg16-conv5-max-224"
+    assert facts["extractor"] == "vgg16-conv5-gem-224"
+    # 24 pictures are too few to learn from.
+    assert (
+        (facts["tuning"], facts["dimension"])
+        == ("none", facts["index"]["dimension"])
+        == ("none", 512)
+    )
     assert facts["index"]["metric"] == "COSINE"
     assert "car" in facts["classes"]
     assert "/" not in facts["dataset"]
@@ -149,10 +155,79 @@ def test_a_form_has_the_same_wishes(client, collection, photo):
     assert all({"car", "bus"} & set(hit["labels"]) for hit in hits)
 
 
+def found(client, address, **asked):
+    """Return the ids of the hits of a search with JSON."""
+    answer = client.post(address, json=asked)
+    assert answer.status_code == 200, answer.text
+    return [hit["id"] for hit in answer.json()["hits"]]
+
+
+def test_more_and_less_like_this_is_what_the_engine_finds(client, app, collection, pictures):
+    one, two, three = [pictures[number]["id"] for number in (0, 7, 15)]
+    engine = app.state.service.catalogue.default
+    for asked, liked, unlike in (
+        ({"id": one, "positive": [two], "negative": [three]}, [one, two], [three]),
+        ({"positive": [one, two, one]}, [one, two], []),
+        ({"id": one, "positive": [one], "negative": [two, two]}, [one], [two]),
+    ):
+        expected = [hit.id for hit in engine.search(liked, 100, unlike=unlike)]
+        assert found(client, f"{collection}/search", k=100, **asked) == expected
+        assert len(expected) == service_kit.COUNT - len(liked) - len(unlike)
+
+
+def test_several_files_and_marked_pictures_are_one_query(client, app, collection, served, pictures):
+    engine = app.state.service.catalogue.default
+    paths = [engine.pictures[pictures[number]["id"]].path for number in (2, 9)]
+    liked, unlike = [pictures[number]["id"] for number in (4, 5)]
+    files = [("file", (path.name, path.read_bytes())) for path in paths]
+    form = {"k": 100, "positive": [liked], "negative": [unlike]}
+    hits = client.post(f"{collection}/search/upload", files=files, data=form).json()["hits"]
+    expected = engine.search([*paths, liked], 100, unlike=[unlike])
+    assert [hit["id"] for hit in hits] == [hit.id for hit in expected]
+    assert not {liked, unlike} & {hit["id"] for hit in hits}
+    assert [hit["score"] for hit in hits] == pytest.approx(
+        [hit.score for hit in expected], abs=1e-3
+    )
+    part = form | {"region": [0, 0, 0.5, 0.5]}  # of the first file
+    region = client.post(f"{collection}/search/upload", files=files, data=part).json()["hits"]
+    swapped = client.post(f"{collection}/search/upload", files=files[::-1], data=part)
+    scores = [one["score"] for one in hits], [one["score"] for one in region]
+    assert len({*map(tuple, scores), tuple(o["score"] for o in swapped.json()["hits"])}) == 3
+
+
+def test_what_is_asked_with_must_be_there_and_make_sense(client, collection, photo, pictures):
+    one, two = pictures[0]["id"], pictures[1]["id"]
+    files = {"file": ("a.jpg", photo)}
+    for field in ("positive", "negative"):
+        for unknown in ("none", "/etc/passwd", str(service_kit.ROOT / "README.md")):
+            problem(client.post(f"{collection}/search", json={"id": one, field: [unknown]}), 404)
+            form = client.post(f"{collection}/search/upload", files=files, data={field: unknown})
+            problem(form, 404)
+    both = {"positive": [one, two], "negative": [two]}
+    for asked in (both, {"id": two, "negative": [two]}):
+        said = problem(client.post(f"{collection}/search", json=asked), 422)
+        assert "can't be both wanted and in negative" in said
+    problem(client.post(f"{collection}/search/upload", files=files, data=both), 422)
+    said = problem(client.post(f"{collection}/search", json={"negative": [one]}), 422)
+    assert "negative alone says only what isn't wanted" in said
+    region = {"positive": [one], "region": [0, 0, 0.5, 0.5]}
+    assert "a region needs" in problem(client.post(f"{collection}/search", json=region), 422)
+    many = {"id": one, "positive": [f"{number}" for number in range(51)]}
+    problem(client.post(f"{collection}/search", json=many), 422)
+    eleven = [("file", ("a.jpg", photo))] * 11
+    problem(client.post(f"{collection}/search/upload", files=eleven), 422)
+    broken = [("file", ("a.jpg", photo)), ("file", ("letter.jpg", b"text"))]
+    assert "letter.jpg" in problem(client.post(f"{collection}/search/upload", files=broken), 422)
+
+
 @pytest.mark.parametrize(
     "asked",
     [
         {},
+        {"positive": []},
+        {"positive": "2007_000003"},
+        {"positive": [5]},
+        {"id": "2007_000003", "negative": [""]},
         {"id": "a", "path": "b"},
         {"id": "2007_000003", "k": 0},
         {"id": "2007_000003", "k": 101},

@@ -58,7 +58,8 @@ def test_a_frame_is_read_as_the_page_writes_it():
         *(struct.pack(">I", len(t)) + t for t in (
             b'{"buffers": [-1]}', b'{"buffers": [-1, 1]}', b'{"buffers": [0.0]}',
             b'{"buffers": ["1"]}', b'{"buffers": 5}', b'{"buffers": [true]}',
-            b'{"buffers": [1e9]}', b'{"buffers": [0,0,0,0,0]}', b"[" * 60_000, b"\xff\xfe",
+            b'{"buffers": [1e9]}', b'{"buffers": [0,0,0,0,0,0,0,0,0,0,0]}', b"[" * 60_000,
+            b"\xff\xfe",
             b'{"a":"' + b"x" * 70_000 + b'"}')),
     ],
 )  # fmt: skip

@@ -11,10 +11,12 @@ import app_kit
 import pytest
 from PIL import Image
 
+from helpers.dataset.pictures import PictureError
 from helpers.index import MilvusError
 from search_app import jobs, safe_url
 from search_app.catalogue import Catalogue
 from search_app.messages import dispatch
+from search_app.query import MessageError
 from search_app.session import Session
 
 pytestmark = pytest.mark.weights
@@ -625,3 +627,171 @@ def test_a_setting_changed_while_a_query_waits_does_not_drop_the_query(visit, pi
     visit.wait()
     assert visit.shown["query"]["name"] == "mine.jpg"
     assert len(visit.ids()) == 4
+
+
+# Several pictures, and what is wanted or not
+
+
+def ids_of(hits):
+    return [hit.id for hit in hits]
+
+
+def test_several_files_are_one_query(visit, engines, pictures):
+    files = [(pictures[n].path.read_bytes(), f"{n}.jpg") for n in (3, 11, 19)]
+    visit.session.upload_all(files)
+    visit.wait()
+    paths = [pictures[n].path for n in (3, 11, 19)]
+    assert visit.ids() == ids_of(engines[0].search(paths, 12))
+    query = visit.shown["query"]
+    assert (query["name"], query["number"]) == ("3.jpg", 0)
+    assert [(one["name"], one["number"]) for one in query["more"]] == [("11.jpg", 1), ("19.jpg", 2)]
+    assert all(one["picture"][:3] == b"\xff\xd8\xff" for one in query["more"])
+    assert visit.shown["results"]["identical_hit"] == ""
+    visit.session.select_region([0, 0, 0.5, 0.5])  # of the first one only
+    visit.wait()
+    region = visit.session.query.pixels()
+    assert visit.ids() == ids_of(engines[0].search([region, *paths[1:]], 12))
+    visit.session.select_region(None)
+    visit.session.remove(1)
+    visit.session.remove(1)  # clicked twice
+    visit.wait()
+    assert visit.ids() == ids_of(engines[0].search([paths[0], paths[2]], 12))
+    visit.session.remove(0)  # the next one takes its place
+    visit.wait()
+    assert (visit.shown["query"]["name"], visit.shown["query"]["more"]) == ("19.jpg", [])
+    assert visit.ids() == ids_of(engines[0].search(paths[2], 12))
+    visit.session.remove(2)  # the only one stays
+    visit.wait()
+    assert visit.shown["query"]["name"] == "19.jpg"
+
+
+def test_the_files_that_are_pictures_are_searched_with_and_the_others_named_once(visit, pictures):
+    good = [(pictures[n].path.read_bytes(), f"{n}.jpg") for n in (3, 11)]
+    visit.session.upload_all([(b"no", "first.jpg"), good[0], (b"no", "letter.jpg"), good[1]])
+    visit.wait()
+    said = visit.shown["status"]["error"]
+    assert "“first.jpg” can't be used" in said
+    assert said.endswith("Nor can 1 more of these files.")
+    query = visit.shown["query"]
+    assert [query["name"], *(one["name"] for one in query["more"])] == ["3.jpg", "11.jpg"]
+    assert len(visit.ids()) == 12
+    visit.session.remove(3)  # as the page counts them
+    visit.wait()
+    assert visit.shown["query"]["more"] == []
+    assert visit.shown["status"] == {}
+    before = visit.shown["query"]
+    visit.session.upload_all([(b"no", "first.jpg"), (b"no", "letter.jpg")])
+    visit.wait()
+    assert "“first.jpg” can't be used" in visit.shown["status"]["error"]
+    assert visit.shown["query"] is before
+
+
+def test_ten_files_and_no_more(visit, pictures):
+    content = pictures[3].path.read_bytes()
+    names = [f"{number}.jpg" for number in range(11)]
+    dispatch(visit.session, {"do": "upload", "names": names[:10]}, [content] * 10)
+    visit.wait()
+    assert len(visit.shown["query"]["more"]) == 9
+    with pytest.raises(MessageError, match="At most 10 pictures"):
+        dispatch(visit.session, {"do": "upload", "names": names}, [content] * 11)
+    with pytest.raises(PictureError, match="larger than 20 MB"):
+        dispatch(visit.session, {"do": "upload", "names": ["a", "b"]}, [bytes(10_000_001)] * 2)
+
+
+def test_marks_change_nothing_until_they_are_searched_with(visit, engines, pictures):
+    visit.session.upload(pictures[5].path.read_bytes(), "mine.jpg")
+    visit.wait()
+    before = visit.ids()
+    marks = {before[2]: True, before[4]: False, "unknown": True, "/etc/passwd": False}
+    visit.session.mark(marks)
+    visit.wait()
+    known = {before[2]: True, before[4]: False}
+    assert visit.shown["marks"] == known
+    assert (visit.ids(), visit.shown["query"]["marked"]) == (before, [])
+    visit.session.refine(marks)
+    visit.wait()
+    liked = [pictures[5].path, before[2]]
+    assert visit.ids() == ids_of(engines[0].search(liked, 12, unlike=[before[4]]))
+    assert not set(known) & set(visit.ids())
+    assert visit.ids() != before
+    shown = {one["id"]: one["wanted"] for one in visit.shown["query"]["marked"]}
+    assert shown == known
+    assert all(one["thumb"][:3] == b"\xff\xd8\xff" for one in visit.shown["query"]["marked"])
+    assert visit.shown["results"]["identical_hit"] == ""
+    visit.session.refine({before[4]: False})  # one of them taken back
+    visit.wait()
+    assert visit.ids() == ids_of(engines[0].search(liked[:1], 12, unlike=[before[4]]))
+
+
+def test_marks_stay_while_the_controls_move_and_go_with_their_query(visit, engines, pictures):
+    visit.session.pick(pictures[5].id)
+    visit.wait()
+    marks = {visit.ids()[1]: True, visit.ids()[3]: False}
+    visit.session.mark(marks)
+    visit.session.refine(marks)
+    visit.session.choose(k=24)
+    visit.session.select_region([0, 0, 0.9, 0.9])
+    visit.session.choose(min_score=-1)
+    visit.wait()
+    assert visit.shown["marks"] == marks
+    assert set(visit.ids()) == {picture.id for picture in pictures} - set(marks)
+    visit.session.choose(min_score=None, labels=[visit.shown["facts"]["classes"][0]], mode="none")
+    visit.session.select_region(None)
+    visit.wait()
+    assert visit.shown["marks"] == marks
+    assert len(visit.shown["query"]["marked"]) == 2
+    assert pictures[5].id not in visit.ids()
+    for another in (
+        lambda: visit.session.pick(pictures[6].id),
+        lambda: visit.session.upload(pictures[7].path.read_bytes(), "a.jpg"),
+        lambda: visit.session.choose(engine=engines[1].index.name),
+        lambda: visit.session.choose(engine=engines[0].index.name),
+        visit.session.clear,
+    ):
+        visit.session.mark(marks)
+        visit.session.refine(marks)
+        visit.wait()
+        another()
+        visit.wait()
+        assert visit.shown["marks"] == {}
+        assert not visit.shown["query"].get("marked")
+    assert visit.session.query is None
+
+
+def test_marks_stay_where_the_new_query_is_no_picture(visit, pictures):
+    visit.session.pick(pictures[5].id)
+    visit.wait()
+    marks = {visit.ids()[1]: True}
+    visit.session.mark(marks)
+    visit.session.upload(b"no", "letter.jpg")
+    visit.wait()
+    assert visit.shown["marks"] == marks
+
+
+def test_marks_meant_for_an_old_query_do_not_reach_a_new_one(visit, engines, pictures):
+    visit.session.pick(pictures[5].id)
+    visit.wait()
+    go_on, marks = threading.Event(), {visit.ids()[1]: True}
+    visit.session.worker.submit(lambda: go_on.wait(600), "held up")
+    visit.session.upload(pictures[3].path.read_bytes(), "new.jpg")
+    visit.session.refine(marks)
+    go_on.set()
+    visit.wait()
+    assert visit.shown["query"]["name"] == "new.jpg"
+    assert visit.shown["query"]["marked"] == []
+    assert visit.ids() == ids_of(engines[0].search(pictures[3].path, 12))
+
+
+def test_a_marked_picture_that_somebody_deletes_counts_no_more(visit, loaded, pictures):
+    visit.session.choose(engine=loaded)
+    visit.session.upload(pictures[9].path.read_bytes(), "a.jpg")
+    visit.wait()
+    first, *rest = visit.ids()
+    visit.session.refine({first: True, rest[0]: False})
+    visit.wait()
+    assert visit.ids() == rest[1:]
+    visit.session.catalogue.delete_pictures(visit.session.engine, [first])
+    visit.session.choose(k=5)
+    visit.wait()
+    expected = visit.session.engine.search(pictures[9].path, 5, unlike=[rest[0]])
+    assert visit.ids() == ids_of(expected) == rest[1:]

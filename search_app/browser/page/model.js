@@ -4,6 +4,7 @@
 import { encode } from "./frames.js";
 
 const QUERIES = ["upload", "open", "pick", "clear"];
+const CHANGES = ["region", "remove", "refine"]; // to a query that is there
 
 export class Model {
   socket = null;
@@ -11,7 +12,7 @@ export class Model {
   listeners = {};
   unheard = []; // {message, buffers} that the service hasn't acknowledged yet
   asked = null; // the last of QUERIES that was sent
-  lasting = {}; // what a service that has lost this session needs: settings, query, region
+  lasting = { changes: [] }; // what a service that has lost this session needs: settings, query, changes
   restoring = false; // what was lost; meanwhile the old query and results stay in sight
 
   get = (name) => (this.parts[name] ??= {}); // always the same object, so that it can be compared
@@ -28,6 +29,7 @@ export class Model {
     const one = { message, buffers };
     if (QUERIES.includes(message.do)) [this.asked, this.restoring] = [one, false];
     if (message.do === "choose") this.lasting.settings = one;
+    if (CHANGES.includes(message.do)) this.lasting.changes = [...this.lasting.changes.filter((other) => !replaces(message, other)), message];
     this.unheard = this.unheard.filter((other) => !replaces(message, other.message));
     this.unheard.push(one);
     this.transmit(one);
@@ -41,8 +43,7 @@ export class Model {
   receive({ parts: { ...parts } = {}, heard }) {
     if (parts.query) this.note(parts.query);
     if (this.restoring) {
-      delete parts.query;
-      delete parts.results;
+      for (const name of ["query", "marks", "results"]) delete parts[name];
     }
     for (const [name, value] of Object.entries(parts)) this.set(name, value);
     if (!heard) return; // 0 answers what `resume` sends
@@ -50,23 +51,29 @@ export class Model {
     this.emit("msg:custom", { heard });
   }
 
-  /** Remember which message made the `query` that is shown, and its region. */
+  /** Remember which message made the `query` that is shown; restore one change after the other. */
   note(query) {
-    const { settings, region } = this.lasting;
-    if (this.restoring && !query.picture) return; // not yet
-    if (this.restoring && region && !query.region) // a region needs a picture
-      return this.transmit({ message: { do: "region", region, number: 0 } });
+    if (this.restoring && !query.picture) return; // not yet: a change needs a picture
+    if (this.restoring && this.pending.length) return this.again(this.pending.shift());
+    if (this.restoring) this.again({ do: "mark", marks: this.get("marks") });
     this.restoring = false;
-    this.lasting = { settings, query: query.picture ? this.asked : null, region: query.region };
+    const { settings, query: before, changes } = this.lasting;
+    this.lasting = { settings, query: query.picture ? this.asked : null, changes: before === this.asked ? changes : [] };
+  }
+
+  /** Say something again to a service that has lost it. */
+  again(message, buffers = []) {
+    this.transmit({ message: { ...message, number: 0 }, buffers });
   }
 
   /** Take the parts that a new connection begins with, and carry on where the last one broke off. */
   resume({ parts }) {
-    const { settings, query } = this.lasting;
+    const { settings, query, changes } = this.lasting;
     this.restoring = Boolean(query) && !parts.query?.picture; // else the service knows this session
+    this.pending = [...changes];
     this.receive({ parts });
-    const again = this.restoring ? [settings, query].filter((one) => one && !this.unheard.includes(one)) : [];
-    for (const { message, buffers } of again) this.transmit({ message: { ...message, number: 0 }, buffers });
+    const lost = this.restoring ? [settings, query].filter((one) => one && !this.unheard.includes(one)) : [];
+    for (const { message, buffers } of lost) this.again(message, buffers);
     this.unheard.forEach((one) => this.transmit(one));
     this.emit("online");
   }
@@ -74,5 +81,5 @@ export class Model {
 
 /** Return whether an unheard `other` is pointless now that `message` is sent. */
 function replaces(message, other) {
-  return ["do", "text", "folder"].every((name) => message[name] === other[name]);
+  return ["do", "text", "folder", "at"].every((name) => message[name] === other[name]);
 }
