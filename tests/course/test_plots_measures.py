@@ -239,6 +239,13 @@ def test_an_index_is_a_line_and_a_single_point_a_mark():
     assert axis.get_ylabel() == "recall@10"
 
 
+def test_parameters_stand_left_of_the_fastest_curve_and_right_of_others():
+    slow, fast = [(1, 2.0, 0.6), (2, 4.0, 0.9)], [(3, 1.0, 0.7), (4, 3.0, 0.95)]
+    axis = plots.recall_latency({"slow": slow, "fast": fast}).axes[0]
+    sides = {text.get_text(): text.get_horizontalalignment() for text in axis.texts}
+    assert sides == {"1": "left", "2": "left", "3": "right", "4": "right"}
+
+
 # What a channel is worth
 
 
