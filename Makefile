@@ -33,7 +33,7 @@ endif
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: lab app run setup unit test test-kit test-server test-browser lint bench notebooks editions kit lock clean help
+.PHONY: lab app run setup unit test test-kit test-server test-browser lint bench notebooks editions results kit lock clean help
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --config=jupyter_server_config.json notebooks
@@ -72,6 +72,9 @@ notebooks: $(READY)  ## execute the notebooks on the sample and store their outp
 
 editions: $(READY)  ## build/learner/ without solutions, to hand out; build/instructor/ with all, executed
 	$(BIN)/python -m helpers.course.editions
+
+results: $(READY)  ## how good the search is on BOOTCAMP_DATASET, as a table and build/results.json
+	$(BIN)/python -m helpers.course.results $(if $(ALSO),--also $(ALSO))
 
 bench: $(DEV)  ## side-by-side measurements, each a table and a file in build/bench/
 	for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -26,7 +26,8 @@ class Scoreboard:
 
     def __init__(self, gains_of: ByRows, rows: ArrayLike):
         self.gains_of, self.asked = gains_of, np.asarray(rows)
-        self.measured, self.rows = {}, []
+        self.measured: dict[str, PerQuery] = {}
+        self.rows: list[dict] = []
 
     def add(
         self,
@@ -35,8 +36,8 @@ class Scoreboard:
         queries: Callable[[NDArray], NDArray[np.float32]] | None = None,
         scores_of: ByRows | None = None,
         size: int | None = None,
-    ) -> PerQuery:
-        """Measure a setting, print its row, and return the measures per query.
+    ) -> None:
+        """Measure a setting and print its row; `measured` has the measures per query.
 
         `vectors`: (n, d), of length one; compared by inner product unless `scores_of` says how.
         `queries(rows)` makes the queries, by default the pictures' own vectors. `size` is the bytes
@@ -60,15 +61,13 @@ class Scoreboard:
         self.rows = [one for one in self.rows if one["setting"] != setting] + [row]
         self.measured[setting] = found
         print("\n".join(_lines([row], len(self.rows) == 1)))
-        return found
 
-    def compare(self, ours: str, theirs: str) -> tuple[float, float, float]:
-        """Print whether one row's mAP may be called higher; return (difference, low, high)."""
+    def compare(self, ours: str, theirs: str) -> None:
+        """Print the difference of two rows' mAP, its paired interval, and what that allows."""
         pair = self.measured[ours].ap, self.measured[theirs].ap
         found, low, high = metrics.paired_interval(*pair)
         verdict = "too close to call" if low <= 0 <= high else "higher" if low > 0 else "lower"
         print(f"{ours} - {theirs}: mAP {found:+.3f}, interval {low:+.3f} to {high:+.3f}: {verdict}")
-        return found, low, high
 
     def _milliseconds(self, scores_of):
         some = self.asked[:: max(1, len(self.asked) // TIMED)][:TIMED]
