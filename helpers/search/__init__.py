@@ -1,4 +1,4 @@
-"""Notebook 04 and notebook 05: the search engine, its tuning, and the measures that say how good it is.
+"""Notebook 04 and notebook 05: the search engine, its tuning, and how good it is.
 
 In goes a picture, or several, out come `Hit`s, best first: `engine` is the only place where a data
 set, an extractor, a tuning and an index meet. `metrics` scores rankings, in notebook 03 too, by
