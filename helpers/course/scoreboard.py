@@ -140,6 +140,6 @@ def measurable(data: Dataset) -> tuple[Dataset, str]:
         return data, f"Working on {data.why}"
     drawings = load(replace(_settings.from_environment(), dataset="sample"))
     return drawings, (
-        f"Measuring takes {LEAST} pictures that share a label with another, and two labels. Here is "
-        f"less ({told}), so this notebook works on the course's own drawings."
+        f"Measuring takes {LEAST} pictures that share a label with another, and two labels. Here "
+        f"is less ({told}), so this notebook works on the course's own drawings."
     )

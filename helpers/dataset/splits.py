@@ -10,18 +10,14 @@ from helpers.dataset.loader import Dataset
 def train_part(data: Dataset) -> NDArray[np.bool_]:
     """Return which pictures are for choosing, (n,) booleans; the others are for confirming.
 
-    In PASCAL VOC they are its own train and val lists (ImageSets/Main). Pictures that are in
-    neither, and those of any other set, alternate, in the order of their ids.
+    In PASCAL VOC they are its own train and val lists (ImageSets/Main), where these are here: a set
+    of the first N pictures comes without. Pictures that are in neither, and those of any other set,
+    alternate, in the order of their ids.
     """
-    lists = [_listed(data, name) for name in ("train", "val")]
-    order = {name: place for place, name in enumerate(sorted(one.id for one in data.pictures))}
-
-    def in_train(picture):
-        if any(picture.id in ids for ids in lists):
-            return picture.id in lists[0]
-        return order[picture.id] % 2 == 0
-
-    return np.array([in_train(picture) for picture in data.pictures], bool)
+    train, val = (_listed(data, name) for name in ("train", "val"))
+    unlisted = sorted({picture.id for picture in data.pictures} - train - val)
+    chosen = train | set(unlisted[::2])
+    return np.array([picture.id in chosen for picture in data.pictures], bool)
 
 
 def _listed(data, name):
@@ -30,4 +26,5 @@ def _listed(data, name):
     path = place / "ImageSets" / "Main" / f"{name}.txt"
     if not path.is_file():
         return set()
-    return {line.split()[0] for line in path.read_text(errors="replace").splitlines() if line}
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return {line.split()[0] for line in lines if line.strip()}
