@@ -112,9 +112,10 @@ def first_hit(page):
 
 
 def upload(page, path):
-    """Choose a file and wait for the gallery that answers it."""
+    """Choose a file, or several, and wait for the gallery that answers."""
+    paths = path if isinstance(path, list) else [path]
     drawn = page.locator(".ris-grid").get_attribute("data-drawn")
-    page.set_input_files(".ris-file", str(path))
+    page.set_input_files(".ris-file", [str(each) for each in paths])
     wait_for_gallery(page, drawn)
 
 
@@ -149,16 +150,162 @@ def test_an_uploaded_photo_finds_itself_first(page, room):
     kit.shoot(page, "page-results")
 
 
+def transfer(page, **files):
+    """Return a DataTransfer of `files`, {name: bytes}, as a drop or the clipboard carries it."""
+    return page.evaluate_handle(
+        """async (files) => { const transfer = new DataTransfer();
+        const type = "image/jpeg";
+        for (const [name, bytes] of Object.entries(files))
+          transfer.items.add(new File([new Uint8Array(bytes)], name + ".jpg", {type}));
+        return transfer; }""",
+        {name: list(content) for name, content in files.items()},
+    )
+
+
 def test_a_dropped_photo_is_searched_with(page, room):
     picture = room[1][20]
-    transfer = page.evaluate_handle(
-        """async (bytes) => { const transfer = new DataTransfer();
-        transfer.items.add(new File([new Uint8Array(bytes)], "dropped.jpg")); return transfer; }""",
-        list(picture.path.read_bytes()),
-    )
-    page.dispatch_event(".ris-query", "drop", {"dataTransfer": transfer})
+    dropped = transfer(page, dropped=picture.path.read_bytes())
+    page.dispatch_event(".ris-query", "drop", {"dataTransfer": dropped})
     page.wait_for_selector(".ris-card")
     assert first_hit(page) == picture.id
+
+
+def also(page):
+    """Return what is searched with beside the large picture: each text, and its tick or cross."""
+    return page.locator(".ris-searched li").evaluate_all(
+        "es => es.map(e => [e.querySelector('img').alt,"
+        " e.querySelector('.ris-badge')?.textContent])"
+    )
+
+
+def test_several_files_dropped_pasted_or_chosen_are_one_query(page, room, tmp_path):
+    photos = {f"photo{n}": room[1][n].path.read_bytes() for n in (3, 20)}
+    dropped = transfer(page, **photos, letter=b"Dear reader, this is not a picture.")
+    page.dispatch_event(".ris-query", "drop", {"dataTransfer": dropped})
+    page.wait_for_selector(".ris-card")
+    page.get_by_text("“letter.jpg” can't be used").wait_for()
+    assert page.locator(".ris-query strong").inner_text() == "photo3.jpg"
+    assert also(page) == [["Also your query: photo20.jpg", None]]
+    assert page.locator(".ris-query h2").inner_text() == "Your pictures"
+    kit.shoot(page, "page-several")
+    both = state(page)[1]
+    page.get_by_role("button", name="Remove the query picture").click()
+    page.locator(".ris-query strong", has_text="photo20.jpg").wait_for()  # it takes the place
+    page.wait_for_function("() => !document.querySelector('.ris-searched')")
+    page.get_by_text("can't be used").wait_for(state="detached")
+    wait_for_first(page, room[1][20].id)
+    pasted = transfer(page, **photos)
+    page.evaluate(
+        """data => document.body.dispatchEvent(new ClipboardEvent("paste",
+        {clipboardData: data, bubbles: true}))""", pasted,
+    )  # fmt: skip
+    page.wait_for_selector(".ris-searched")
+    wait_for_hits(page, both)
+    page.get_by_role("button", name="Remove photo20.jpg from the query").click()
+    page.wait_for_function("() => !document.querySelector('.ris-searched')")
+    huge = tmp_path / "huge.jpg"
+    huge.write_bytes(bytes(20_000_001))
+    page.set_input_files(".ris-file", [str(huge), str(room[1][8].path)])
+    page.get_by_text("“huge.jpg” is larger than 20 MB").wait_for()
+    wait_for_first(page, room[1][8].id)  # the other one is searched with
+    page.set_input_files(".ris-file", [str(picture.path) for picture in room[1][:11]])
+    page.get_by_text("At most 10 pictures make one query. Choose fewer.").wait_for()
+    assert first_hit(page) == room[1][8].id
+
+
+def wait_for_first(page, picture_id):
+    """Wait until this is the best hit."""
+    page.wait_for_function(
+        "id => document.querySelector('.ris-card')?.dataset.id === id", arg=picture_id
+    )
+
+
+def wait_for_hits(page, ids):
+    """Wait until exactly these are the hits."""
+    page.wait_for_function(
+        "ids => ids.join('\\n') === [...document.querySelectorAll('.ris-card')]"
+        ".map(e => e.dataset.id).join('\\n')",
+        arg=ids,
+    )
+
+
+def mark(page, number, name):
+    """Click on the tick or cross of a hit; return the hit's id."""
+    card = cards(page).nth(number)
+    card.hover()
+    card.get_by_role("button", name=name).click()
+    return card.get_attribute("data-id")
+
+
+def search_again(page):
+    """Search again with what is marked."""
+    drawn = page.locator(".ris-grid").get_attribute("data-drawn")
+    page.get_by_role("button", name="Search again with these").click()
+    wait_for_gallery(page, drawn)
+
+
+def test_hits_are_marked_and_searched_again_with(page, room):
+    upload(page, room[1][11].path)
+    before = state(page)[1]
+    assert not page.locator(".ris-marked").is_visible()
+    wanted, unwanted = mark(page, 2, "More like this"), mark(page, 3, "Less like this")
+    tick = cards(page).nth(2).get_by_role("button", name="More like this")
+    assert tick.get_attribute("aria-pressed") == "true"
+    tick.press("Enter")  # taken back, and set again, by keyboard
+    page.get_by_text("0 wanted, 1 unwanted").wait_for()
+    assert tick.get_attribute("aria-pressed") == "false"
+    tick.press("Space")
+    page.get_by_text("1 wanted, 1 unwanted").wait_for()
+    kit.shoot(page, "page-marked")
+    page.get_by_label("How many").fill("20")
+    page.wait_for_function("() => document.querySelectorAll('.ris-card').length === 20")
+    assert page.locator(".ris-mark[aria-pressed=true]").count() == 2
+    page.get_by_label("How many").fill("12")
+    page.wait_for_function("() => document.querySelectorAll('.ris-card').length === 12")
+    search_again(page)
+    assert [badge for _, badge in also(page)] == ["✓", "✕"]
+    assert page.locator(".ris-query strong").inner_text() == room[1][11].path.name
+    after = state(page)[1]
+    assert after != before
+    assert not {wanted, unwanted} & set(after)
+    assert page.locator(".ris-mark[aria-pressed=true]").count() == 0
+    assert not page.get_by_role("button", name="Search again with these").is_visible()
+    kit.shoot(page, "page-searched-again")
+    drawn = page.locator(".ris-grid").get_attribute("data-drawn")
+    page.get_by_role("button", name="Forget this mark. Less like this").click()
+    wait_for_gallery(page, drawn)
+    page.get_by_text("1 wanted, 0 unwanted").wait_for()
+    assert [badge for _, badge in also(page)] == ["✓"]
+    assert unwanted in state(page)[1]
+    page.get_by_role("button", name="Forget the marks").click()
+    page.wait_for_function("() => !document.querySelector('.ris-searched')")
+    wait_for_hits(page, before)
+    assert not page.locator(".ris-marked").is_visible()
+    mark(page, 1, "More like this")
+    pick(page)  # a new query
+    page.locator(".ris-marked").wait_for(state="hidden")
+    assert page.locator(".ris-mark[aria-pressed=true]").count() == 0
+
+
+def test_marks_can_be_set_on_a_touch_screen(served, chromium, room):
+    page = enter(chromium, served[0], width=390, height=800)
+    upload(page, room[1][11].path)
+    mark_ = page.locator(".ris-mark").first
+    assert mark_.evaluate("e => getComputedStyle(e).opacity") == "0"  # a mouse shows them
+    client = chromium.new_cdp_session(page)
+    client.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    phone = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    client.send("Emulation.setDeviceMetricsOverride", phone)
+    page.wait_for_function(
+        "() => getComputedStyle(document.querySelector('.ris-mark')).opacity === '1'"
+    )
+    assert mark_.bounding_box()["height"] >= 32
+    mark_.click()
+    page.get_by_text("1 wanted, 0 unwanted").wait_for()
+    page.locator(".ris-results").scroll_into_view_if_needed()
+    assert overflowing(page) == []
+    kit.shoot(page, "page-phone-marked")
+    page.close()
 
 
 def test_the_slider_changes_how_many_are_shown(page):
@@ -400,11 +547,13 @@ def test_two_visitors_with_a_folder_each_see_both_and_keep_their_own(served, chr
 STATE = """() => JSON.stringify([document.querySelector('.ris-query strong')?.textContent,
   [...document.querySelectorAll('.ris-card')].map(e => e.dataset.id),
   [...document.querySelectorAll('.ris-controls input')].map(e => [e.value, e.checked]),
-  document.querySelector('.ris-box')?.style.cssText])"""
+  document.querySelector('.ris-box')?.style.cssText,
+  [...document.querySelectorAll('.ris-searched li')].map(e => e.textContent),
+  [...document.querySelectorAll('.ris-mark')].map(e => e.ariaPressed)])"""
 
 
 def state(page):
-    """Return what a visitor has in front of them: query, hits, settings, region."""
+    """Return what a visitor has in front of them: query, hits, settings, region, marks."""
     return json.loads(page.evaluate(STATE))
 
 
@@ -415,9 +564,11 @@ def wait_for_state(page, wanted):
 
 
 def visitor_at_work(context, address, room):
-    """Return a page with a query, a region and settings of its own."""
+    """Return a page with a query of two pictures, a region, marks and settings of its own."""
     page = enter(context, address)
-    upload(page, room[1][11].path)
+    upload(page, [room[1][number].path for number in (11, 30, 12)])
+    page.get_by_role("button", name=f"Remove {room[1][30].path.name}").click()
+    page.wait_for_function("() => document.querySelectorAll('.ris-searched li').length === 1")
     for label, value in (("How many", "20"), ("Minimum score", "0.1")):
         drawn = page.locator(".ris-grid").get_attribute("data-drawn")
         page.get_by_label(label).fill(value)
@@ -427,6 +578,11 @@ def visitor_at_work(context, address, room):
     page.locator(".ris-region").press("Enter")
     wait_for_gallery(page, drawn)
     page.get_by_text("Searching with this region.").wait_for()
+    mark(page, 1, "More like this")
+    mark(page, 2, "Less like this")
+    search_again(page)
+    mark(page, 4, "Less like this")  # not searched with yet
+    page.get_by_text("1 wanted, 2 unwanted").wait_for()
     return page
 
 
@@ -608,7 +764,8 @@ def test_a_killed_service_is_told_and_everything_is_there_when_it_is_back(room, 
     with kit.service(port, room[0] / "killed.log", environ):
         notice.wait_for(state="hidden")
         settings = [["7", False], *before[2][1:]]
-        wait_for_state(page, [before[0], before[1][:7], settings, before[3]])
+        marked = before[4], before[5][:14]
+        wait_for_state(page, [before[0], before[1][:7], settings, before[3], *marked])
         kit.shoot(page, "page-back")
     assert page.errors == []
     page.close()

@@ -29,6 +29,7 @@ export class Model {
     const one = { message, buffers };
     if (QUERIES.includes(message.do)) [this.asked, this.restoring] = [one, false];
     if (message.do === "choose") this.lasting.settings = one;
+    if (message.do === "mark") this.parts.marks = message.marks; // as the service will say, if it lives to hear it
     if (CHANGES.includes(message.do)) this.lasting.changes = [...this.lasting.changes.filter((other) => !replaces(message, other)), message];
     this.unheard = this.unheard.filter((other) => !replaces(message, other.message));
     this.unheard.push(one);
