@@ -19,7 +19,7 @@ from helpers.dataset.pictures import Picture
 from helpers.errors import PlainError
 from helpers.features.vgg16 import vectors_folder
 from helpers.files import read_json, write_json
-from helpers.index import collections
+from helpers.index import collections, drop_collection
 from helpers.index.errors import MilvusError
 from helpers.search.engine import Engine
 from search_app import loading, safe_paths
@@ -57,6 +57,7 @@ class Catalogue:
         self.roots = safe_paths.resolved(self.settings.roots if roots is None else roots)
         self._lock, self._listeners = threading.RLock(), []
         self._folders, self._jobs, self._loading = {}, {}, {}  # by collection, by id, by folder
+        self.successors = {}  # the collection that replaced another, by that one's name
         self._trust_given()
         self._counts = {}
         self._count()
@@ -131,13 +132,21 @@ class Catalogue:
             listener()
 
     def add(self, engine: Engine, folder: Path | None = None) -> None:
-        """Serve `engine`, or its new state; its `folder` is remembered for the next start."""
+        """Serve `engine`, or its new state; its `folder` is remembered for the next start.
+
+        Earlier collections of that folder, of which its growth has made another, are dropped.
+        """
+        name = engine.index.name
         with self._lock:
-            self._engines = self._engines | {engine.index.name: engine}
+            former, before = self._former(engine, folder), self._engines
+            self._engines = _without(former, self._engines | {name: engine})
+            self.successors = self.successors | dict.fromkeys(former, name)
             if folder:
-                self._folders[engine.index.name] = folder
-                self._remember()
+                self._folders = _without(former, self._folders | {name: folder})
+                self._remember(former)
         self.changed()
+        for one in former:
+            before[one].index.drop() if one in before else drop_collection(one, self.settings)
 
     def drop(self, name: str) -> None:
         """Remove a data set: its collection and vectors, but none of its pictures.
@@ -147,25 +156,12 @@ class Catalogue:
         with self._lock:
             engine = self._droppable(name)
             engine.index.drop()  # first: what Milvus doesn't drop stays known
-            self._engines = {key: one for key, one in self._engines.items() if key != name}
+            self._engines = _without([name], self._engines)
             self._folders.pop(name, None)
-            self._remember(forget=name)
+            self._remember([name])
             extractor = engine.extractor
             vectors = vectors_folder(engine.dataset.name, extractor.name, extractor.settings)
             shutil.rmtree(vectors, ignore_errors=True)
-        self.changed()
-
-    def forget(self, dataset_name: str, extractor_name: str | None) -> None:
-        """Serve the data set with this extractor no more: another has replaced it."""
-        with self._lock:
-            engine = extractor_name and self.find(dataset_name, extractor_name)
-            if not engine:
-                return
-            name = engine.index.name
-            self._engines = {key: one for key, one in self._engines.items() if key != name}
-            self._folders.pop(name, None)
-            self._remember(forget=name)
-            engine.index.close()
         self.changed()
 
     def delete_pictures(self, engine: Engine, ids: Iterable[str]) -> int:
@@ -270,14 +266,24 @@ class Catalogue:
     def _memory(self):
         return self.settings.data / "search_app.json"
 
-    def _remember(self, forget=None):
-        """Note the loaded folders beside those of earlier runs, without the one to `forget`."""
-        known = read_json(self._memory) | {k: str(folder) for k, folder in self._folders.items()}
-        known.pop(forget, None)
+    @property
+    def _noted(self):
+        """Return the folders that are loaded, and those of earlier runs, by their collections."""
+        return read_json(self._memory) | {k: str(folder) for k, folder in self._folders.items()}
+
+    def _remember(self, forget):
+        """Note the folders for the next start, without the collections in `forget`."""
         try:
-            write_json(self._memory, known)
+            write_json(self._memory, _without(forget, self._noted))
         except OSError as error:
             log.warning("The loaded folders can't be noted for the next start: %s", error)
+
+    def _former(self, engine, folder):
+        """Return the collections that the same network made of `folder` with another tuning."""
+        mine, noted = engine.extractor.name, self._noted
+        found = [one for one in collections(self.settings) if one.name != engine.index.name]
+        found = [one.name for one in found if one.extractor_name.split("+")[0] == mine]
+        return [name for name in found if folder and noted.get(name) == str(folder)]
 
     def _count(self):
         for name, engine in list(self._engines.items()):
@@ -305,3 +311,8 @@ class Catalogue:
         pictures = (picture for engine in engines for picture in engine.dataset.pictures)
         reals = {os.path.realpath(picture.path) for picture in pictures}
         self._linked = {real for real in reals if not safe_paths.is_inside(real, self._places)}
+
+
+def _without(names, known):
+    """Return the dictionary `known` without some names."""
+    return {name: one for name, one in known.items() if name not in names}

@@ -110,8 +110,6 @@ def _write(data, vectors, ledger, catalogue):
         ledger.add(name, reason)
     engine = Engine(base.extractor, index, data, base.embedder, tuned.tuning, base.recipe)
     catalogue.add(engine, data.folder)
-    catalogue.forget(data.name, tuned.replaced)
-    tuned.drop_replaced(catalogue.settings)
     rows = {key: getattr(result, key) for key in ("written", "deleted", "unchanged")}
     return rows | {"collection": index.name}
 

@@ -318,9 +318,13 @@ class Session:
             self.publish(part, {})
 
     def _catalogue_changed(self):
-        """Show the new list; where the visitor's data set is gone, go back to the default."""
+        """Show the new list; where the visitor's data set is gone, go to what replaced it, if any.
+
+        Else it's back to the default.
+        """
         self.folders.publish()
         if self.options.engine not in self.catalogue.engines:
-            self.choose(engine=self.catalogue.default.index.name, labels=())
+            successor = self.catalogue.successors.get(self.options.engine)
+            self.choose(engine=successor or self.catalogue.default.index.name, labels=())
         else:
             self.publish_facts()

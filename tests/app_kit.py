@@ -12,6 +12,8 @@ from helpers import settings as _settings
 from helpers.features import VGG16
 from helpers.index import Index
 from helpers.search import Engine
+from helpers.search.engine import Tuned
+from helpers.search.tuning import named
 
 COUNT = 24
 
@@ -41,6 +43,21 @@ def engine(settings, folder, poolings=("max",), uri=""):
     data = replace(whole, name="app-test", pictures=whole.pictures[::step][:COUNT])
     network = extractor(replace(settings, milvus_uri="", milvus_token=""))
     return [_engine(replace(own, data=folder), network, data, pooling) for pooling in poolings]
+
+
+def tuned_engine(settings, folder, count=60, uri=""):
+    """Return an Engine over `count` pictures, tuned to them as `open_engine` does by default."""
+    own = replace(settings, dataset=source(), milvus_uri=uri or str(folder / "app.db"))
+    whole = dataset.load(own, progress=False)
+    data = replace(whole, name="tuned-test", pictures=whole.pictures[:count])
+    network = copy.copy(extractor(replace(settings, milvus_uri="", milvus_token="")))
+    recipe = named("auto")
+    network.pooling, network.settings = recipe.pooling, replace(own, data=folder)
+    vectors = network.extract(data.pictures, data.name, progress=False)
+    tuned = Tuned(network, recipe, data.name, vectors)
+    index = tuned.open_index(network.settings)
+    data, _ = tuned.write(index, data, progress=False)
+    return Engine(network, index, data, None, tuned.tuning, recipe)
 
 
 def _engine(settings, network, data, pooling):

@@ -7,7 +7,9 @@ from dataclasses import replace
 import app_kit
 import pytest
 
+from helpers.dataset.pictures import open_picture
 from helpers.index import Index, collections
+from helpers.search.tuning import FEWEST
 from search_app.catalogue import Catalogue
 from search_app.session import Session
 
@@ -73,3 +75,33 @@ def test_each_visitor_and_a_notebook_keep_what_is_their_own(catalogue, engine, t
     rows = {one.name: one.rows for one in collections(catalogue.settings)}
     assert rows == {engine.index.name: 12, names["cats"]: 6}
     assert visits["cats"].found(files["cats"][0]) == set(files["cats"][1:])
+
+
+def test_two_data_sets_with_tunings_of_their_own_live_side_by_side(
+    shared_settings, there, tmp_path
+):
+    settings = replace(shared_settings, milvus_token=there.milvus_token)
+    engine = app_kit.tuned_engine(settings, tmp_path, uri=there.milvus_uri)
+    pictures, folder = engine.dataset.pictures, tmp_path / "mine"
+    folder.mkdir()
+    for picture in pictures[:FEWEST]:  # other pictures of these classes would teach something else
+        open_picture(picture.path).rotate(90).save(folder / picture.path.name)
+    catalogue = Catalogue([engine], [folder.parent])
+    visit = Visit(catalogue)
+    name = visit.load("mine")
+    own = catalogue.engines[name]
+    assert own.tuning.name != engine.tuning.name
+    assert (own.index.dim, engine.index.dim) == (own.tuning.dims, engine.tuning.dims)
+    rows = {one.name: one.rows for one in collections(catalogue.settings)}
+    assert rows == {engine.index.name: 60, own.index.name: FEWEST}
+    for one, asked in ((engine, pictures[3].path), (own, folder / pictures[3].path.name)):
+        visit.choose(engine=one.index.name)
+        visit.upload(asked.read_bytes(), "a.jpg")
+        app_kit.wait(visit)
+        hits = visit.shown["results"]["hits"]
+        assert [hit["id"] for hit in hits] == [hit.id for hit in one.search(asked, 12)]
+        assert visit.shown["results"]["identical_hit"] == asked.name
+    catalogue.drop(own.index.name)
+    assert {one.name for one in collections(catalogue.settings)} == {engine.index.name}
+    catalogue.close()
+    engine.index.close()
