@@ -18,7 +18,7 @@ import psutil
 from helpers import dataset, features
 from helpers import settings as _settings
 from helpers.course.run_notebooks import BUILD
-from helpers.course.scoreboard import Scoreboard
+from helpers.course.scoreboard import Scoreboard, lacking
 from helpers.errors import PlainError
 from helpers.features.runtime import cpu_flags
 from helpers.files import atomic_write, write_json
@@ -28,16 +28,14 @@ from helpers.settings import ROOT
 MOST_QUERIES = 2000
 """Of a larger set, so many pictures are queries, evenly spread."""
 
-
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
-
 
 STEPS = ("average", "GeM", "GeM, spread")
 """Rows that only notebook 05 explains; the README goes without."""
 
 
 class ResultsError(PlainError, ValueError):
-    """Pictures on which nothing can be measured."""
+    """Pictures on which nothing can be measured, or a README without a place for the table."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,15 +46,15 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         facts = results(asked.also)
+        write_json(BUILD / "results.json", facts, indent=2)
+        with atomic_write(BUILD / "results.md") as file:
+            file.write(table(facts).encode())
+        if asked.readme:
+            kept = [row for row in facts["rows"] if row["setting"] not in STEPS]
+            write_readme(table(facts | {"rows": kept}))
     except PlainError as error:
         print(error, file=sys.stderr)
         return 1
-    write_json(BUILD / "results.json", facts, indent=2)
-    with atomic_write(BUILD / "results.md") as file:
-        file.write(table(facts).encode())
-    if asked.readme:
-        kept = [row for row in facts["rows"] if row["setting"] not in STEPS]
-        write_readme(table(facts | {"rows": kept}))
     print(f"\n{table(facts)}\nThese are in build/results.json and build/results.md.")
     return 0
 
@@ -64,24 +62,25 @@ def main(arguments: list[str] | None = None) -> int:
 def results(also: str = "", settings: _settings.Settings | None = None) -> dict:
     """Return what was measured on the pictures that `settings` name, as in build/results.json.
 
-    `also` names a further tuning. Raises ResultsError where there are too few pictures or labels.
+    `also` names a further tuning. Raises ResultsError where there are too few pictures or labels,
+    and TuningError for a tuning that isn't known.
     """
     settings = settings or _settings.from_environment()
-    wanted = tuning.named(settings.tuning)
+    steps = _steps(tuning.named(settings.tuning), also)
     data = dataset.load(settings)
-    if len(data.pictures) < tuning.FEWEST or not data.classes:
+    if told := lacking(data, tuning.FEWEST):
         raise ResultsError(
-            f"There are {len(data.pictures):,} pictures with {len(data.classes)} classes, too few "
-            f"to measure. Set BOOTCAMP_DATASET to {tuning.FEWEST} pictures or more with labels."
+            f"There is too little here to measure ({told}). Set BOOTCAMP_DATASET to "
+            f"{tuning.FEWEST} pictures or more, labelled with two classes at least, or to sample."
         )
     board = None
-    for name, how in _steps(wanted, also):
+    for name, how in steps:
         vectors = _extract(how, data, settings)
         board = board or _board(data, vectors.ids)
         add_tuned(board, name, vectors, how)
-    if also:
+    if also and how.dims:
         add_averaged(board, f"averaged, {also}", vectors, how)
-    return _facts(data, board)
+    return _facts(data, len(vectors.ids), board)
 
 
 def add_tuned(board: Scoreboard, name: str, vectors: features.Vectors, how: tuning.Recipe) -> None:
@@ -113,19 +112,23 @@ def add_averaged(
 
 
 def _steps(wanted, also):
-    """Return [(name, Recipe)]: from the original to the tuned default, one change at a time."""
+    """Return [(name, Recipe)]: from the original to what is wanted, one change at a time."""
+    original = ("original", tuning.RECIPES["none"])
+    further = [(f"tuned, {also}", tuning.named(also))] if also else []
+    if not wanted.dims:  # nothing is tuned, so there are no steps
+        return [original, ("tuned", wanted), *further]
     pooled = replace(tuning.RECIPES["none"], pooling=wanted.pooling)
     pooled = replace(pooled, size=wanted.size, keep_aspect=wanted.keep_aspect)
-    steps = [("original", tuning.RECIPES["none"]), ("average", replace(pooled, pooling="avg"))]
-    steps.append(("GeM", pooled))
-    if wanted.dims:
-        spread = replace(pooled, spread=wanted.spread, dims=features.VGG16.dim)
-        steps.append(("GeM, spread", spread))
-        steps.append((f"GeM, spread, {wanted.dims} numbers", replace(wanted, neighbours=0)))
-    steps.append(("tuned", wanted))
-    if also:
-        steps.append((f"tuned, {also}", tuning.named(also)))
-    return steps
+    spread = replace(pooled, spread=wanted.spread, dims=features.VGG16.dim)
+    return [
+        original,
+        ("average", replace(pooled, pooling="avg")),
+        ("GeM", pooled),
+        ("GeM, spread", spread),
+        (f"GeM, spread, {wanted.dims} numbers", replace(wanted, neighbours=0)),
+        ("tuned", wanted),
+        *further,
+    ]
 
 
 def _extract(how, data, settings):
@@ -144,11 +147,11 @@ def _board(data, ids):
     return Scoreboard(relevance.any_shared_label(pictures), rows)
 
 
-def _facts(data, board):
+def _facts(data, count, board):
     chance = next(iter(board.measured.values())).means()["chance"]
     return {
         "dataset": data.name,
-        "pictures": len(data.pictures),
+        "pictures": count,
         "queries": len(board.asked),
         "classes": len(data.classes),
         "chance": chance,
@@ -169,10 +172,15 @@ def machine() -> str:
 
 
 def write_readme(text: str) -> None:
-    """Put a table between the README's two marks."""
+    """Put a table between the README's two marks; raises ResultsError where they are missing."""
     path = ROOT / "README.md"
-    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
+    before, begun, rest = path.read_bytes().decode().partition(BEGIN)  # line ends stay as they are
+    _, ended, after = rest.partition(END)
+    if not begun or not ended:
+        raise ResultsError(
+            f"README.md lacks the marks between which the table goes. Write {BEGIN} and {END} into "
+            "it, each on a line of its own."
+        )
     with atomic_write(path) as file:
         file.write(f"{before}{BEGIN}\n{text}{END}{after}".encode())
 
