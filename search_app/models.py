@@ -169,10 +169,10 @@ class Pictures(BaseModel):
 
 
 class HitFacts(PictureFacts):
-    """A hit; `score` is its cosine similarity to the query.
+    """A hit; `score` is its cosine similarity to the query, or to what a tuning made of it.
 
-    That is to the picture itself where it's the whole query and the collection has no tuning: then
-    the same picture scores 1. A tuning expands the query by its nearest pictures first.
+    A tuning adds the query's nearest pictures to it first; what is nearly the query itself has the
+    cosine to that, if it's larger. So the same picture scores 1, unless the query is several.
     """
 
     rank: int
