@@ -213,7 +213,8 @@ def resolve(node, names):
     owner = resolve(node.value, names) if isinstance(node, ast.Attribute) else None
     if inspect.ismodule(owner):
         assert hasattr(owner, node.attr), f"{owner.__name__}.{node.attr} is not there"
-    return getattr(owner, node.attr, None) if owner is not None else None
+    found = getattr(owner, node.attr, None) if owner is not None else None
+    return None if isinstance(found, property) else found  # what it gives is known when it runs
 
 
 def keywords_exist(call, names):
@@ -225,6 +226,7 @@ def keywords_exist(call, names):
         return False
     parameters = inspect.signature(called).parameters.values()
     open_ended = any(each.kind is each.VAR_KEYWORD for each in parameters)
-    unknown = {word.arg for word in call.keywords} - {each.name for each in parameters}
+    given = {word.arg for word in call.keywords} - {None}  # **options may be anything
+    unknown = given - {each.name for each in parameters}
     assert open_ended or not unknown, f"{unknown} in {ast.unparse(call)} is not there"
     return True

@@ -1,4 +1,4 @@
-"""Four ways to better a ranking with what the database's own neighbourhoods say; no labels needed.
+"""Four ways to improve a ranking with the database's own neighbourhoods; no labels needed.
 
 `expand` and `augment` change vectors, before the search; `diffuse` and `k_reciprocal` give new
 scores of a query's row against all rows, for a small collection. Every row of `database` (n, d) and

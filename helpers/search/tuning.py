@@ -27,10 +27,10 @@ from helpers.files import atomic_write
 Floats = NDArray[np.float32]
 
 FEWEST = 50
-"""Pictures from which on something can be learned about a data set."""
+"""The fewest pictures that a tuning is learned from."""
 
 MOST = 5000
-"""Pictures that are learned from; more, measured, change nothing."""
+"""At most so many pictures are learned from; notebook 05 measures how few would do."""
 
 GROWTH = 2
 """A data set that has grown by more than this since it was learned from is learned from again."""
@@ -42,7 +42,8 @@ NOISE = 1e-12
 """Variances below this are rounding errors: all lengths are one."""
 
 SHARE = 30
-"""At most one picture in so many is taken for a neighbour: small sets have small classes."""
+"""An expansion takes at most one in this many pictures as neighbours: small sets have small
+classes."""
 
 
 class TuningError(PlainError, ValueError):
@@ -73,8 +74,8 @@ RECIPES = {
     "224": Recipe("gem", 224, False, 1.25, dims=64, exponent=0.1, neighbours=20, power=2.0),
     "384": Recipe("gem2", 384, True, 0.75, dims=64, exponent=0.2, neighbours=20, power=2.0),
 }
-"""By name: the original demo's; the default; and a better one, for which extraction takes 2 to 3
-times as long. Their numbers are among the best on VOC's train part, and confirmed on its val part;
+"""By name: the original demo's; the default; and a better one, for which extraction takes about
+twice as long. Their numbers are among the best on VOC's train part, and confirmed on its val part;
 notebook 05 does the same on any set."""
 
 

@@ -158,7 +158,7 @@ def confusion(table: ArrayLike, names: Sequence[str]) -> Figure:
     NaN, a class without queries, stays white. `names`: the n classes.
     """
     table = np.asarray(table, dtype=float)
-    figure = matrix(table, names, "", "share of the first ten hits")
+    figure = matrix(table, names, "", "share of the labels on the first ten hits")
     axis = figure.axes[0]
     axis.set(xlabel="label on the hits", ylabel="class of the query")
     for row, column in np.argwhere(table >= NUMBERED):
@@ -259,7 +259,8 @@ def recall_latency(curves: Mapping[str, Sequence[tuple[object, float, float]]]) 
         for text, *spot in zip(texts, spent, recalls, strict=True):
             axis.annotate(str(text), spot, offset, textcoords="offset points", **words)
     axis.set_ylabel("recall@10")
-    _logarithmic(axis, "ms per query")
+    axis.set_xlim(left=0)
+    axis.set_xlabel("ms per query")
     axis.margins(x=0.1, y=0.12)
     axis.grid(alpha=0.3)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
