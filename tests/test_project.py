@@ -24,7 +24,7 @@ BELOW = {
     "features": {"ground", "fetch", "dataset"},
     "index": {"ground"},
     "search": {"ground", "fetch", "dataset", "features", "index"},
-    "course": {"ground", "fetch", "dataset", "features"},
+    "course": {"ground", "fetch", "dataset", "features", "index", "search"},
     "search_app": {"ground", "fetch", "dataset", "features", "index", "search", "course"},
 }
 """The house: from each folder, the folders it may import from."""
@@ -119,7 +119,7 @@ def rooms_imported(tree):
 
 
 @pytest.mark.parametrize(
-    ("folder", "most"), [("helpers", 5000), ("helpers/course", 1570), ("search_app", 3250)]
+    ("folder", "most"), [("helpers", 6100), ("helpers/course", 2400), ("search_app", 3450)]
 )
 def test_the_plumbing_stays_short_enough_to_read(folder, most):
     """The teaching layer, `course`, is counted apart from the plumbing."""
