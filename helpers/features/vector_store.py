@@ -118,9 +118,11 @@ class Store:
         """Return the vectors of `ids` in that order, (n, dim), or only some of their columns."""
         rows = np.array([self.row_of[name] for name in ids], int)
         values = np.empty((len(rows), len(range(self.dim)[columns])), np.float32)
-        for start in range(0, len(rows), 1000):  # a fresh map each: what was read can be forgotten
-            some = slice(start, start + 1000)
-            values[some] = self._map()[rows[some], columns]
+        for start in range(0, len(rows), 1000):
+            some, table = slice(start, start + 1000), self.table
+            with suppress(OSError):  # where another program has put the rows into a new part
+                table = self._map()  # a fresh one, so that what was read can be forgotten
+            values[some] = table[rows[some], columns]
         return values
 
     def compact(self, ids: Sequence[str], skipped: Sequence[tuple[str, str]] = ()) -> None:

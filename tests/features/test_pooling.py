@@ -34,6 +34,11 @@ def test_gem_is_the_p_norm_over_the_number_of_places(maps):
     assert np.allclose(pooling.gem(maps), norms, atol=1e-5)
 
 
+def test_gem2_is_the_root_of_the_mean_square(maps):
+    roots = per_channel(maps, lambda m: np.sqrt(sum(m.ravel() ** 2) / m.size))
+    assert np.allclose(pooling.POOLINGS["gem2"](maps), roots, atol=1e-5)
+
+
 def test_gem_is_between_average_and_maximum(maps):
     plain = maps.mean(axis=(1, 2))
     assert np.allclose(pooling.gem(maps, 1), plain, atol=1e-5)
@@ -54,14 +59,38 @@ def test_rmac_is_the_papers_sum_over_fourteen_regions(maps):
     assert len(pooling.rmac_regions(14, 14)) == 14
 
 
-@pytest.mark.parametrize("width", [1, 2, 4, 7, 14, 28])
-def test_rmac_regions_stay_inside_and_cover_the_map(width):
-    seen = np.zeros((width, width), bool)
-    for y, x, side in pooling.rmac_regions(width, width):
-        assert 0 <= y <= width - side
+SIDES = [1, 2, 3, 4, 7, 14, 15, 24, 28]
+
+
+@pytest.mark.parametrize("height", SIDES)
+@pytest.mark.parametrize("width", SIDES)
+def test_rmac_regions_stay_inside_and_cover_the_map(height, width):
+    seen = np.zeros((height, width), bool)
+    for y, x, side in pooling.rmac_regions(height, width):
+        assert 0 <= y <= height - side
         assert 0 <= x <= width - side
         seen[y : y + side, x : x + side] = True
     assert seen.all()
+
+
+def test_along_a_longer_side_there_are_more_rmac_regions():
+    # 14 more positions: at a distance of 0.6 sides, about two or three more regions
+    for side, across, along in ((14, [0], [0, 7, 14]), (9, [0, 5], [0, 4, 9, 14, 19])):
+        found = [region for region in pooling.rmac_regions(14, 28) if region[2] == side]
+        assert found == [(y, x, side) for y in across for x in along]
+        turned = [region for region in pooling.rmac_regions(28, 14) if region[2] == side]
+        assert sorted(turned) == sorted((x, y, side) for y, x, _ in found)
+
+
+@pytest.mark.parametrize("name", pooling.POOLINGS)
+@pytest.mark.parametrize("shape", [(14, 14), (2, 24), (24, 2), (13, 24), (3, 2)])
+def test_every_pooling_takes_maps_of_any_shape(name, shape):
+    maps = np.maximum(np.random.default_rng(4).normal(size=(2, *shape, 5)), 0).astype("f")
+    pooled = pooling.POOLINGS[name](maps)
+    assert pooled.shape == (2, 5)
+    assert pooled.dtype == np.float32
+    turned = pooling.POOLINGS[name](np.ascontiguousarray(maps.transpose(0, 2, 1, 3)))
+    assert np.allclose(pooled, turned, atol=1e-5), "the two sides aren't treated alike"
 
 
 def test_l2_normalise_gives_length_one_and_leaves_zeros_alone():

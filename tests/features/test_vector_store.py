@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -186,6 +187,80 @@ def test_changing_what_was_returned_changes_no_file(tmp_path, three):
         add(store, *three)
         store.vectors(["a", "b", "c"])[:] = 0
     assert holds(Store(tmp_path / "s", PROVENANCE), ["a", "b", "c"])
+
+
+def test_some_columns_are_those_of_the_whole_rows(tmp_path, three):
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        add(store, *three)
+        for columns in (slice(0, 3), slice(3, 8), slice(7, 8)):
+            expected = np.stack([vector(name)[columns] for name in ("c", "a", "b")])
+            assert np.array_equal(store.vectors(["c", "a", "b"], columns), expected)
+        assert store.vectors([], slice(2, 5)).shape == (0, 3)
+
+
+def test_rows_beyond_a_thousand_come_in_the_order_asked_for(tmp_path, three):
+    table = np.random.default_rng(0).normal(size=(2500, 8)).astype("f")
+    order = np.random.default_rng(1).permutation(2500)
+    known, _ = read_file(three[0])
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        store.append([replace(known, id=f"{n}") for n in range(2500)], table)
+        found = store.vectors([f"{n}" for n in order], slice(2, 5))
+    assert np.array_equal(found, table[order, 2:5])
+
+
+def test_who_had_opened_a_store_reads_its_old_rows_after_another_replaced_them(tmp_path, three):
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        add(store, *three)
+    reader = Store(tmp_path / "s", PROVENANCE)
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        store.compact(["c", "a", "b"])
+    assert not reader._files[0].exists()
+    assert holds(reader, ["a", "b", "c"])
+
+
+def test_a_thread_left_behind_writes_no_more(tmp_path, three):
+    """A second Ctrl-C doesn't wait for the batch; by then another run may be writing."""
+    with open_for_writing(tmp_path / "s", PROVENANCE) as store:
+        add(store, three[0])
+    with pytest.raises(StoreError):
+        add(store, three[1])
+    assert list(Store(tmp_path / "s", PROVENANCE).row_of) == ["a"]
+
+
+LARGE = """
+import sys
+from pathlib import Path
+import numpy as np
+from helpers.features.vector_store import Fingerprint, open_for_writing
+rows, dim = 17_125, 2560
+
+def resident(key):
+    status = Path("/proc/self/status").read_text()
+    return int(status.split(f"{key}:")[1].split()[0]) * 1024
+
+with open_for_writing(Path(sys.argv[2]), {"dim": dim}) as store:
+    for start in range(0, rows, 1000):
+        numbers = range(start, min(rows, start + 1000))
+        prints = [Fingerprint(f"{n}", "p", 1, 1, "0") for n in numbers]
+        store.append(prints, np.full((len(prints), dim), start, np.float32))
+    names = [*store.row_of]
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    before = resident("VmRSS")
+    found = store.vectors(names, slice(512, 1024))
+    print(resident("VmHWM") - before - found.nbytes)
+    assert found.shape == (rows, 512)
+    assert (found[:, 0] == np.arange(rows) // 1000 * 1000).all()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="only Linux tells peaks")
+def test_reading_one_pooling_of_all_of_voc_takes_little_beyond_the_result(tmp_path):
+    """The table on disk takes 175 MB."""
+    with start(LARGE, tmp_path / "s") as child:
+        said, _ = child.communicate(timeout=600)
+    assert child.returncode == 0
+    assert int(said) < 60e6
 
 
 def test_two_programs_cannot_write_but_one_can_read_meanwhile(tmp_path, three):

@@ -23,8 +23,9 @@ from helpers.features import (
     prefetch,
     weights,
 )
+from helpers.features.pooling import POOLINGS
 from helpers.features.turns import QUERIES_IN_A_ROW
-from helpers.features.vector_store import StoreError
+from helpers.features.vector_store import StoreError, open_for_writing, read_file
 from helpers.features.vgg16 import vectors_folder
 
 SMALL = 64
@@ -83,6 +84,46 @@ def test_vectors_have_unit_length_and_the_pictures_order(extractor, folder):
     again = load_vectors("d", extractor.name, extractor.settings)
     assert again.ids == vectors.ids
     assert np.array_equal(again.values, vectors.values)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_one_extraction_serves_every_pooling_to_the_last_bit(
+    extractor, folder, precision, shared_settings
+):
+    made = VGG16("max", precision, SMALL, shared_settings, progress=False).load()
+    made.settings = extractor.settings
+    made.extract(folder[:11], "d", progress=False)
+    for pooling in POOLINGS:
+        other = VGG16(pooling, precision, SMALL, extractor.settings, progress=False)
+        other.network = made.network
+        embedded = np.stack([other.embed(picture.path) for picture in folder[:11]])
+        assert np.allclose(np.linalg.norm(embedded, axis=1), 1, atol=1e-6)
+        other.network = Forbidden(made.network.batch)
+        found = other.extract(folder[:11], "d", progress=False)
+        assert found.name == other.name
+        assert np.array_equal(found.values, embedded), pooling
+        loaded = load_vectors("d", other.name, extractor.settings)
+        assert np.array_equal(loaded.values, embedded), pooling
+
+
+@pytest.mark.weights
+def test_what_an_earlier_version_kept_for_one_pooling_is_left_alone(extractor, folder, tmp_path):
+    old = tmp_path / "vectors" / "d" / "vgg16-conv5-max-64"
+    provenance = {"extractor": old.name, "weights": weights.SHA256, "dim": 512, "ranges": None}
+    with open_for_writing(old, provenance) as store:
+        store.append([read_file(folder[0])[0]], np.ones((1, 512), np.float32))
+    before = {path.name: path.read_bytes() for path in old.iterdir()}
+    found = extractor.extract(folder[:3], "d", progress=False)
+    assert np.array_equal(found.values[0], extractor.embed(folder[0].path))
+    assert len(load_vectors("d", extractor.name, extractor.settings).ids) == 3
+    assert {path.name: path.read_bytes() for path in old.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["", "resnet50", "vgg16-conv5-224", "vgg16-conv5-sum-224"])
+def test_what_is_no_extractors_name_is_refused_in_a_sentence(here, name):
+    with pytest.raises(FeaturesError, match=r"isn't an extractor's name\. Give one such as 'vgg16"):
+        load_vectors("d", name, here)
 
 
 @pytest.mark.weights
