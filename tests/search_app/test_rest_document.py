@@ -75,6 +75,9 @@ def at(address, text):
 def test_every_curl_example_works(demo):
     client, folder, picture = demo
     require(shutil.which("curl"), "curl")
+    name = client.get("/api/collections").json()["collections"][0]["name"]
+    shown = client.get(f"/api/collections/{name}/pictures").json()["pictures"]
+    other = next(one["id"] for one in shown if one["id"] != picture)
     (folder / "bin").mkdir()
     (folder / "bin" / "jq").write_text(JQ)
     (folder / "bin" / "jq").chmod(0o755)
@@ -90,7 +93,7 @@ def test_every_curl_example_works(demo):
         if "FOLDER=" in block:  # by then it has been loaded, which the reader sees to
             script += ["""JOB=$(curl $API/jobs --json '{"folder": "pets"}' | jq -r .id)""",
                        "wait_for $JOB"]  # fmt: skip
-        script.append(block.replace("2012_000008", picture))
+        script.append(block.replace("2012_000008", picture).replace("2012_000012", other))
         if "JOB=" in block and "FOLDER" not in block:
             script.append("wait_for $JOB")
     done = subprocess.run(
