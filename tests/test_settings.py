@@ -90,6 +90,14 @@ def test_precision_and_keras_home_come_from_the_environment(tmp_path):
     assert from_environment({"KERAS_HOME": str(tmp_path)}).keras_home == tmp_path
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("", "auto"), ("none", "none"), (" 384 ", "384"), ("NONE", "none")]
+)
+def test_the_tuning_comes_from_the_environment(text, wanted):
+    assert from_environment({"BOOTCAMP_TUNING": text}).tuning == wanted
+    assert from_environment({}).tuning == "auto"
+
+
 def test_the_official_archive_is_the_published_one():
     release = from_environment({}).voc_release
     assert release.size == 1_999_639_040

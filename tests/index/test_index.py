@@ -203,3 +203,29 @@ def test_a_closed_index_says_so(here):
     index.close()
     with pytest.raises(MilvusError, match="closed"):
         index.count()
+
+
+@pytest.mark.parametrize("index_type", ["EXACT", "FLAT", "HNSW"])
+def test_the_nearest_come_with_their_vectors(here, index_type):
+    values = clustered(300)
+    with Index(*PAIR, here, index_type=index_type) as index:
+        index.sync(some_pictures(300), values, progress=False)
+        for query in clustered(3, seed=5):
+            for k in (1, 12, 1000):
+                found, vectors = index.nearest_vectors(query, k)
+                assert found[:12] == nearest(values, query, min(k, 12))
+                assert len(set(found)) == min(k, 300)
+                assert vectors.dtype == np.float32
+                assert np.array_equal(vectors, values[[int(name[-6:]) for name in found]])
+
+
+def test_the_nearest_of_an_empty_index_are_none(here):
+    with Index(*PAIR, here) as index:
+        found, vectors = index.nearest_vectors(clustered(1)[0], 5)
+        assert (found, vectors.shape) == ([], (0, 512))
+
+
+def test_bad_queries_have_no_nearest(filled):
+    for bad in (np.zeros(512), np.ones(100), np.full(512, np.nan)):
+        with pytest.raises(RowError, match=r"row 0 is all zero|shape"):
+            filled[0].nearest_vectors(bad, 5)

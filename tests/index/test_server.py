@@ -53,6 +53,15 @@ def test_exact_search_gives_the_same_hits_in_the_same_order(here, there, index_t
     ]
 
 
+def test_the_nearest_come_with_the_same_vectors(here, there):
+    lite, served = [], []
+    for index, told in zip(both(here, there, "EXACT"), (lite, served), strict=True):
+        told += [index.nearest_vectors(query, 20) for query in clustered(5, seed=5)]
+    for (ids_here, vectors_here), (ids_there, vectors_there) in zip(lite, served, strict=True):
+        assert ids_here == ids_there
+        assert np.array_equal(vectors_here, vectors_there)
+
+
 def answers(settings):
     """Return {filter: hits of 20 queries}."""
     with Index(*PAIR, settings) as index:
