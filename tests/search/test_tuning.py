@@ -11,8 +11,10 @@ from read_only import run_read_only
 from tuning_kit import EXTRACTOR, SMALL, features, indexed, vectors
 
 from helpers.errors import PlainError
+from helpers.features import VGG16
 from helpers.index import collection_name, collections
 from helpers.search import tuning
+from helpers.search.engine import Tuned
 from helpers.search.tuning import (
     FEWEST,
     GROWTH,
@@ -381,6 +383,14 @@ def test_precisions_share_no_tuning(some, tmp_path):
     assert second.extractor == EXTRACTOR + "-int8"
     assert second.name != first.name
     assert replaced is None, "what another extractor made isn't replaced by this one"
+
+
+def test_poolings_keep_their_tunings_beside_each_other(here):
+    for pooling in ("gem", "avg"):
+        made = VGG16(pooling, "float32", settings=here, progress=False)
+        Tuned(made, SMALL, "d", vectors(features(60), made.name))
+    kept = sorted(path.name for path in here.data.rglob("*.npz"))
+    assert kept == ["tuning-avg.npz", "tuning-gem.npz"]
 
 
 def test_a_grown_set_gets_a_new_collection_and_only_its_old_one_is_dropped(here, tmp_path):
