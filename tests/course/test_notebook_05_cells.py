@@ -72,7 +72,8 @@ def notebook(tmp_path_factory):
     """The notebook up to its query expansion."""
     made = Notebook(tmp_path_factory.mktemp("05"))
     rng = np.random.default_rng(6)
-    made.names["small"] = [*rng.integers(0, 256, (COUNT, 64, 64, 3), dtype=np.uint8)]
+    made.names["pixels"] = l2_normalise(rng.standard_normal((COUNT, 768)))
+    made.names["colours"] = rng.integers(0, 99, (COUNT, 512)).astype(np.float32)
     made.run("asked", "choices", "bootstrap", "baselines")
     made.run("pooling", "spread", "spread-row", "pca", "whitening", "storage")
     made.run("expansion", "database", "neighbours-verdict")
@@ -208,7 +209,7 @@ def test_the_first_marks_are_the_first_ten_hits(notebook):
 
 
 def test_what_is_learned_on_a_half_is_the_recipes(notebook):
-    notebook.run("split", "split-tuned")
+    notebook.run("split", "split-half", "split-tuned")
     assert len(notebook["halves"]["train"]) == len(notebook["halves"]["val"]) == COUNT // 2
     rows, wanted = notebook["halves"]["val"], tuning.RECIPES["224"]
     vectors, ask = notebook["tuned_by"](wanted, rows)
@@ -225,7 +226,7 @@ def test_what_is_learned_on_a_half_is_the_recipes(notebook):
 
 
 def test_queries_from_outside_are_not_in_the_database(notebook):
-    notebook.run("split", "split-tuned", "choose", "confirm", "folds")
+    notebook.run("split", "split-half", "split-tuned", "choose", "confirm", "folds")
     values, gains_of = notebook["pooled"]["max"], notebook["gains_of"]
     found = notebook["outsiders"](tuning.RECIPES["none"], 2)
     out = np.flatnonzero(np.arange(COUNT) % 5 == 2)
