@@ -97,9 +97,14 @@ class Catalogue:
     def find(self, dataset_name: str, extractor_name: str) -> Engine | None:
         """Return the Engine of this data set whose index has this extractor, if there is one."""
         wanted = dataset_name, extractor_name
-        indexes = [(each.index, each) for each in self._engines.values()]
-        found = (e for i, e in indexes if (i.dataset_name, i.extractor_name) == wanted)
-        return next(found, None)
+        return next(
+            (
+                engine
+                for engine in self._engines.values()
+                if (engine.index.dataset_name, engine.index.extractor_name) == wanted
+            ),
+            None,
+        )
 
     def may_show(self, picture: Picture, engine: Engine) -> bool:
         """Return whether the file of `picture`, wherever it leads now, may be shown to visitors.

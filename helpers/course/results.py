@@ -23,6 +23,7 @@ from helpers.errors import PlainError
 from helpers.features.runtime import cpu_flags
 from helpers.files import atomic_write, write_json
 from helpers.search import relevance, reranking, tuning
+from helpers.search.engine import extractor_for
 from helpers.settings import ROOT
 
 MOST_QUERIES = 2000
@@ -132,11 +133,8 @@ def _steps(wanted, also):
 
 
 def _extract(how, data, settings):
-    precision = features.runtime.choose(settings.precision)[0]
-    extractor = features.VGG16(
-        how.pooling, precision, how.size, settings, keep_aspect=how.keep_aspect
-    )
-    return extractor.extract(data.pictures, data.name)
+    precision = features.runtime.choose(settings.precision)[0]  # named, it isn't told each time
+    return extractor_for(how, precision, settings).extract(data.pictures, data.name)
 
 
 def _board(data, ids):

@@ -46,8 +46,8 @@ class Scoreboard:
 
         `vectors`: (n, d), of length one; compared by inner product unless `scores_of` says how.
         `queries(rows)` makes the queries, by default the pictures' own vectors. `size` is the bytes
-        that a picture takes, by default 4 per number. A setting that is there is measured anew, and
-        its row moves to the end. Raises ValueError as `metrics.evaluate` does.
+        that a picture takes, by default 4 per number. Adding a setting again replaces its row and
+        moves it to the end. Raises ValueError as `metrics.evaluate` does.
         """
         ask = queries or (lambda rows: vectors[rows])
         scores_of = scores_of or (lambda rows: ask(rows) @ vectors.T)

@@ -96,7 +96,7 @@ class Engine:
         expanded = self.expanded(query, left_out)
         hits = self.index.search(expanded, count, label_filter, min_score)
         if expanded is not query:
-            least = max(ALIKE, ALIKE if min_score is None else min_score)
+            least = max(ALIKE, min_score or ALIKE)
             hits = _best(hits + self.index.search(query, count, label_filter, least))
         return [hit for hit in hits if hit.id not in left_out][:k]
 

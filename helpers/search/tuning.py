@@ -23,6 +23,7 @@ from helpers.errors import PlainError
 from helpers.features.pooling import l2_normalise
 from helpers.features.vgg16 import Vectors
 from helpers.files import atomic_write
+from helpers.search import reranking
 
 Floats = NDArray[np.float32]
 
@@ -84,7 +85,7 @@ def named(name: str) -> Recipe:
     found = RECIPES.get("224" if name == "auto" else name)
     if found is None:
         known = ", ".join(("auto", *RECIPES))
-        raise TuningError(f"There is no tuning {name!r}. Set BOOTCAMP_TUNING to one of {known}.")
+        raise TuningError(f"Unknown tuning {name!r}. Set BOOTCAMP_TUNING to one of {known}.")
     return found
 
 
@@ -129,7 +130,7 @@ class Tuning:
             )
         weighted = l2_normalise(vectors * self.weights)
         # In float64: in float32 a row's last bits depend on how many rows there are, and an index
-        # would be written anew for every picture that is added.
+        # would be rewritten for every picture that is added.
         centred = weighted - self.mean.astype(np.float64)
         return l2_normalise(centred @ self.directions.astype(np.float64))
 
@@ -140,11 +141,11 @@ class Tuning:
     def expand(self, query: Floats, nearest: Floats) -> Floats:
         """Return a tuned query (dims,) with its nearest pictures (k, dims) added, at length one.
 
-        Each counts by its cosine to the power of `recipe.power`; the method is that of
-        `reranking.expand`.
+        The method is that of `reranking.expand`, with `recipe.power`.
         """
-        shares = np.maximum(nearest @ query, 0) ** self.recipe.power
-        return l2_normalise((query + shares @ nearest)[None])[0]
+        if not len(nearest):
+            return query
+        return reranking.expand(query[None], nearest, len(nearest), self.recipe.power)[0]
 
     def save(self, path: Path) -> None:
         """Write it to an .npz file, in one step."""

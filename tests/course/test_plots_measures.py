@@ -264,6 +264,6 @@ def test_the_line_is_the_mean_of_each_tenth_of_the_channels(random):
 def test_channels_with_nan_are_left_out_and_few_channels_draw():
     figure = plots.channel_spread([0.1, 0.2, NAN, 0.4], [0.5, NAN, 0.1, 0.3])
     figure.draw_without_rendering()
-    (axis,) = figure.axes  # without weights there is no scale
+    (axis,) = figure.axes  # no weights, so no colour bar
     assert axis.collections[0].get_offsets().tolist() == [[0.1, 0.5], [0.4, 0.3]]
     assert axis.lines[0].get_xydata().tolist() == [[0.1, 0.5], [0.4, 0.3]]

@@ -107,7 +107,7 @@ def test_a_tuning_that_is_not_known_is_said_before_anything_is_computed(
 ):
     environment("sample", tuning=tuned)
     assert results.main(asked) == 1
-    assert "There is no tuning" in capsys.readouterr().err
+    assert "Unknown tuning" in capsys.readouterr().err
     assert not build.exists()
 
 

@@ -185,7 +185,8 @@ def test_the_names_that_the_setting_may_have():
     assert named("auto") is named("224") is RECIPES["224"]
     assert not named("none").dims
     with pytest.raises(
-        TuningError, match=r"no tuning '448'\. Set BOOTCAMP_TUNING to one of auto, none, 224, 384"
+        TuningError,
+        match=r"Unknown tuning '448'\. Set BOOTCAMP_TUNING to one of auto, none, 224, 384",
     ):
         named("448")
 

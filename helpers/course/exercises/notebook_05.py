@@ -37,7 +37,7 @@ def beats_the_board(
     and `evaluate(vectors)` measures others on the same queries.
     """
     if np.isnan(np.asarray(base, dtype=float)).all():
-        return "Your pictures have no labels, so there is no scoreboard to beat. Go on."
+        return "Your pictures have no labels, so nothing can be measured here. Go on."
     if isinstance(answer, np.ndarray):
         return Mistake("Say also whether you may claim it: (my_vectors, True) or (…, False).")
     vectors, claim = answer
@@ -80,7 +80,7 @@ def _claim(claim, difference, low, high):
     if high < 0:
         told = f"mAP is {-difference:.3f} lower, and the whole interval, {limits}, lies below 0"
     else:
-        told = f"mAP differs by {difference:+.3f}, and its interval, {limits}, holds 0"
+        told = f"mAP differs by {difference:+.3f}, and its interval, {limits}, includes 0"
     if claim:
         return Mistake(f"Don't claim it: {told}.")
     return f"Right, there is nothing to claim: {told}. Another change may do better."

@@ -57,11 +57,11 @@ def test_a_claim_is_right_when_the_interval_bears_it_out(capsys):
         assert number in praise
     difference, low, high = metrics.paired_interval(evaluate(OTHER).ap, BASE)
     praise = accepts(beat, (OTHER, False), capsys)
-    assert f"{difference:+.3f}, and its interval, {low:+.3f} to {high:+.3f}, holds 0" in praise
+    assert f"{difference:+.3f}, and its interval, {low:+.3f} to {high:+.3f}, includes 0" in praise
     assert "nothing to claim" in accepts(beat, [WORSE.tolist(), np.False_], capsys)
     loss = BASE.mean() - evaluate(WORSE).ap.mean()
     assert f"mAP is {loss:.3f} lower" in accepts(beat, (WORSE, False), capsys)
-    assert "holds 0" in accepts(beat, (LUCKY, False), capsys)
+    assert "includes 0" in accepts(beat, (LUCKY, False), capsys)
     assert "differs by +0.000" in accepts(beat, (BEFORE[:, ::-1], False), capsys)
 
 
