@@ -20,6 +20,7 @@ from helpers.settings import Settings, from_environment
 ROWS_PER_CALL = 1000  # measured: smaller and larger batches are slower
 LOG_FLUSH_BYTES = 200_000  # of log that need no flush, about 90 rows
 RELOAD_ROWS = 4000  # new rows, of which a server at first searches only a part
+SETTLE_SECONDS = 15  # within which a server agrees with itself on how many rows it has
 STRONG = {"consistency_level": "Strong"}  # a read that sees everything written before it
 _seen = {}  # of each index that this process has open: when it was described, and how
 
@@ -181,10 +182,14 @@ class Collection(AbstractContextManager):
             _seen[self.uri, self.name] = time.monotonic(), description
         return description
 
-    def flush_and_index(self, written: int) -> None:
-        """Flush what was written, wait until it is indexed, count it, confirm the count."""
+    def flush_and_index(self, written: int, expected: int | None = None) -> None:
+        """Flush what was written, wait until it is indexed, count it, confirm the count.
+
+        `expected` is how many rows there should be then, if that is known.
+        """
         self._flush()
-        rows, (index_type, nlist) = self.count(), index_types.type_and_nlist(self._index())
+        rows = self._settled(expected)
+        index_type, nlist = index_types.type_and_nlist(self._index())
         wanted = index_types.build_parameters(index_type, rows).get("nlist", 0)
         if max(wanted, nlist) > 2 * min(wanted, nlist):  # made for another number of rows
             self.rebuild(index_type)
@@ -201,6 +206,16 @@ class Collection(AbstractContextManager):
         elif not milvus_lite.wait_until_indexed(self.uri, self.name, TIMEOUT_SECONDS):
             raise MilvusError(build.TOO_SLOW)
         self._confirm(rows + self.missing)
+
+    def _settled(self, expected):
+        """Return the number of rows, once it is the one expected or has had time to become it."""
+        # Workaround (milvus 2.3.5): rarely, a row just deleted is counted for a while, although the
+        # read is a strong one. Upstream: https://github.com/milvus-io/milvus/issues/36222. Test:
+        # none, it came once in some hundred times; test_each_id_means_its_own_row_on_a_server.
+        end = time.monotonic() + (0 if expected is None or self.is_lite else SETTLE_SECONDS)
+        while (rows := self.count()) != expected and time.monotonic() < end:
+            time.sleep(0.2)
+        return rows
 
     def _flush(self):
         """Turn the log of what was written into data files, which get an index."""

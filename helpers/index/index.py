@@ -110,7 +110,7 @@ class Index(Collection):
         self.upsert_rows(changed, progress)
         interrupted = total is not None and total != self._confirmed()
         if changed or deleted or interrupted:
-            self.flush_and_index(len(changed))
+            self.flush_and_index(len(changed), total)
         if total is not None and total != (count := self.count()):
             raise MilvusError(
                 f"Milvus holds {count} rows where {total} were written. "
@@ -124,8 +124,9 @@ class Index(Collection):
     def delete(self, ids: Iterable[str]) -> int:
         """Delete the pictures with these ids; return how many there were."""
         there = list(self.digests([check_text(name, "a picture's id") for name in ids]))
+        left = self.count() - len(there)
         self.delete_rows(there)
-        self.flush_and_index(0)
+        self.flush_and_index(0, left)
         return len(there)
 
     # Reading

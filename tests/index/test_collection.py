@@ -13,7 +13,7 @@ import pytest
 from index_kit import COLLECTION, PAIR, child, clustered, ids, nearest, release, some_pictures
 
 from helpers.files import tree_size
-from helpers.index import Index, MilvusError, MissingRowsWarning, connection
+from helpers.index import Index, MilvusError, MissingRowsWarning, collection, connection
 
 SLOWLY = """
 from pymilvus import MilvusClient
@@ -198,3 +198,12 @@ def test_a_sync_leaves_no_rows_in_the_log_where_searching_them_is_slow(here):
     with Index(*PAIR, here) as index:
         index.sync(some_pictures(2000), clustered(2000), progress=False)
         assert tree_size(index.folder / "wal") < 2000 * 512  # a quarter of the vectors
+
+
+@pytest.mark.parametrize(("counts", "settled"), [([5, 5, 4], 4), ([4], 4), ([5] * 99, 5)])
+def test_a_server_gets_time_to_agree_on_how_many_rows_it_has(filled, monkeypatch, counts, settled):
+    index, told = filled[0], iter(counts)
+    monkeypatch.setattr(index, "is_lite", False)
+    monkeypatch.setattr(index, "count", lambda: next(told))
+    monkeypatch.setattr(collection, "SETTLE_SECONDS", 1)
+    assert index._settled(4) == settled

@@ -112,11 +112,11 @@ def test_rows_that_somebody_writes_meanwhile_are_told(filled, monkeypatch):
     index, here = filled
     flush = index.flush_and_index
 
-    def meanwhile(written):
+    def meanwhile(*numbers):
         monkeypatch.undo()
         with Index(*PAIR, here) as other:
             other.upsert(some_pictures(302)[301:], clustered(1, seed=5), progress=False)
-        flush(written)
+        flush(*numbers)
 
     monkeypatch.setattr(index, "flush_and_index", meanwhile)
     values = np.concatenate([clustered(300), clustered(1, seed=4)])
