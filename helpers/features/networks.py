@@ -27,7 +27,7 @@ class FloatNetwork:
 
     def __init__(self, size, precision="float32", settings=None, square=True):
         self.batch = batch_size(size, precision)
-        self.graph = _freeze(convolutions(size if square else None, precision, settings))
+        self.graph = freeze(convolutions(size if square else None, precision, settings), centre)
         gc.collect()  # the model's own copy of the weights, 59 MB
 
     def __call__(self, pictures):
@@ -68,14 +68,14 @@ def batch_size(size, precision, available=None):
     return int(np.clip(fitting, 1, most))
 
 
-def _freeze(model):
-    """Return `model` as a function of (n, size, size, 3) uint8 RGB, its weights constant."""
+def freeze(model, prepare):
+    """Return `model` after `prepare` as a function of (n, h, w, 3) uint8 RGB, weights constant."""
     tf = tensorflow()
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.uint8)])
     def run(pictures):
-        activations = model(centre(tf.cast(pictures, tf.float32)), training=False)
-        return tf.cast(activations, tf.float32)
+        outputs = model(prepare(tf.cast(pictures, tf.float32)), training=False)
+        return tf.cast(outputs, tf.float32)
 
     return convert_variables_to_constants_v2(run.get_concrete_function())

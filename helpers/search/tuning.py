@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers.errors import PlainError
+from helpers.features import Vectors
 from helpers.features.pooling import l2_normalise
-from helpers.features.vgg16 import Vectors
 from helpers.files import atomic_write
 from helpers.search import reranking
 

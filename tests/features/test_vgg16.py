@@ -264,7 +264,7 @@ def test_an_interruption_while_the_network_is_loaded_is_told_in_a_sentence(here,
 
     monkeypatch.setattr(VGG16, "_warmed_up", loading)
     made = VGG16("max", "float32", settings=here, progress=False)
-    with pytest.raises(ExtractionInterrupted, match=r"before VGG16 was ready\. Run it again"):
+    with pytest.raises(ExtractionInterrupted, match=r"before the network was ready\. Run it again"):
         made.load()
     assert made.load().network == "the network"
 
