@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ LOG_FLUSH_BYTES = 200_000  # of log that need no flush, about 90 rows
 RELOAD_ROWS = 4000  # new rows, of which a server at first searches only a part
 SETTLE_SECONDS = 15  # within which a server agrees with itself on how many rows it has
 STRONG = {"consistency_level": "Strong"}  # a read that sees everything written before it
+DIGESTS = {"output_fields": ["id", "digest"], **STRONG}
 _seen = {}  # of each index that this process has open: when it was described, and how
 
 
@@ -234,12 +235,19 @@ class Collection(AbstractContextManager):
 
     def digests(self, ids: Sequence[str] | None = None) -> dict[str, str]:
         """Return {id: digest} of the rows with these ids, or of all rows."""
-        fields = {"output_fields": ["id", "digest"], **STRONG}
         if ids is None:
-            batches = self._pages(fields)
+            batches = self.digest_pages()
         else:
-            batches = (self._rows(part, **fields) for part in _batches(ids))
-        return {row["id"]: row["digest"] for batch in batches for row in batch}
+            batches = (_digests(self._rows(part, **DIGESTS)) for part in _batches(ids))
+        return {name: digest for batch in batches for name, digest in batch.items()}
+
+    def digest_pages(self) -> Iterator[dict[str, str]]:
+        """Yield {id: digest} of all rows, some thousands at a time."""
+        yield from map(_digests, self._pages(DIGESTS))
+
+    def whole_rows(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the rows with these ids, with all of their fields."""
+        return self._rows(ids, output_fields=sorted(FIELDS), **STRONG)
 
     # Workaround (pymilvus 3.0.2): `get` and `delete` put ids into an expression as they are, where
     # a quote in one breaks the call and "a'] or id not in ['b" means every row; so the expressions
@@ -294,6 +302,10 @@ class Collection(AbstractContextManager):
 
     def _confirm(self, count):
         self._call("write to", "alter_collection_properties", {names.ROWS: str(count)})
+
+
+def _digests(rows):
+    return {row["id"]: row["digest"] for row in rows}
 
 
 def _batches(items):

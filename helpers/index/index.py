@@ -7,7 +7,8 @@ pymilvus first, and lists what this one does differently.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,9 @@ from helpers.index.collection import Collection
 from helpers.index.errors import MilvusError
 from helpers.index.filters import SLOTS, LabelFilter, check_text, expression, labels_of
 from helpers.index.schema import PicturesLike, VectorsLike, check_vectors, rows_by_id
+
+if TYPE_CHECKING:
+    from helpers.index.copying import CopyResult
 
 QUERIES_PER_CALL = 100  # 20 times as many answers per second as one by one
 MAX_HITS = 16_384  # a server returns no more
@@ -79,20 +83,14 @@ class Index(Collection):
         wanted, skipped = rows_by_id(pictures, vectors, self.dim)
         held = self.digests()
         gone = sorted(held.keys() - wanted.keys())
-        if len(gone) > len(held) / 2 and not delete_most:
-            raise MilvusError(
-                f"This sync would delete {len(gone):,} of the {len(held):,} rows of {self.name}. "
-                "Check that all pictures and their vectors are there; if that is what you mean, "
-                "add delete_most=True."
-            )
+        self.check_deletion(len(gone), len(held), delete_most)
         # Workaround (milvus-lite 3.2.2): its log has no checksums, so the rows beside lost ones may
         # be wrong, and all are written again.
         # Upstream: https://github.com/milvus-io/milvus-lite/issues/356.
         # Test: test_a_damaged_log_is_read_as_if_it_were_whole.
         if self.missing:
-            held, index_type = {}, self.index_type()
-            self._call("drop", "drop_collection")
-            self._open(index_type)
+            held = {}
+            self.start_over()
         else:
             self.delete_rows(gone)
         return self._write(wanted, held, progress, skipped, deleted=len(gone), total=len(wanted))
@@ -108,18 +106,40 @@ class Index(Collection):
         """Write the rows whose digest differs from the one held, and check the count."""
         changed = [row for name, row in wanted.items() if held.get(name) != row["digest"]]
         self.upsert_rows(changed, progress)
+        self.finish(len(changed), deleted, total)
+        result = SyncResult(len(changed), deleted, len(wanted) - len(changed), skipped)
+        if skipped and progress:
+            print(result)
+        return result
+
+    def check_deletion(self, gone: int, held: int, delete_most: bool) -> None:
+        """Raise MilvusError for the deletion of more than half of the rows, unless it is meant."""
+        if gone > held / 2 and not delete_most:
+            raise MilvusError(
+                f"This sync would delete {gone:,} of the {held:,} rows of {self.name}. "
+                "Check that all pictures and their vectors are there; if that is what you mean, "
+                "add delete_most=True."
+            )
+
+    def start_over(self) -> None:
+        """Make the collection anew, without any rows, and with an index of the same type."""
+        index_type = self.index_type()
+        self._call("drop", "drop_collection")
+        self._open(index_type)
+
+    def finish(self, written: int, deleted: int, total: int | None) -> None:
+        """Index what was written, unless nothing has changed, and check that `total` rows remain.
+
+        Raises MilvusError when there are more or fewer; None means that any number will do.
+        """
         interrupted = total is not None and total != self._confirmed()
-        if changed or deleted or interrupted:
-            self.flush_and_index(len(changed), total)
+        if written or deleted or interrupted:
+            self.flush_and_index(written, total)
         if total is not None and total != (count := self.count()):
             raise MilvusError(
                 f"Milvus holds {count} rows where {total} were written. "
                 "Another program may be writing too: stop it, then run sync again."
             )
-        result = SyncResult(len(changed), deleted, len(wanted) - len(changed), skipped)
-        if skipped and progress:
-            print(result)
-        return result
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete the pictures with these ids; return how many there were."""
@@ -128,6 +148,42 @@ class Index(Collection):
         self.delete_rows(there)
         self.flush_and_index(0, left)
         return len(there)
+
+    # Moving and keeping
+
+    def copy_to(
+        self, uri: str, token: str = "", delete_most: bool = False, progress: bool = True
+    ) -> "CopyResult":
+        """Make the Milvus at `uri` hold this collection, too; return what that took.
+
+        `uri` and `token` are as in MILVUS_URI and MILVUS_TOKEN. Run again, it copies only what
+        differs. The copy is checked by counting, and by searching both for some stored vectors.
+        Raises MilvusError where `sync` would, and when the two don't find the same.
+        """
+        from helpers.index.copying import copy
+
+        return copy(self, uri, token, delete_most, progress)
+
+    def export_parquet(self, path: str | Path, progress: bool = True) -> Path:
+        """Write all rows to a Parquet file, or to one in the folder `path`; return the file.
+
+        Columns: as in `schema`, the vector a list of float32. It is written whole or not at all.
+        """
+        from helpers.index.parquet import export
+
+        return export(self, path, progress)
+
+    def import_parquet(
+        self, path: str | Path, delete_most: bool = False, progress: bool = True
+    ) -> SyncResult:
+        """Make the index hold exactly the rows of a file that `export_parquet` wrote.
+
+        Raises MilvusError for a damaged file, another's, one with vectors of another data set or
+        extractor, and where `sync` would.
+        """
+        from helpers.index.parquet import import_file
+
+        return import_file(self, path, delete_most, progress)
 
     # Reading
 

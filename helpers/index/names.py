@@ -30,8 +30,8 @@ _told = set()  # addresses of Milvus whose old collections this process has warn
 class CollectionInfo:
     """A collection of ours: its name in Milvus, whose rows it holds, how many were confirmed.
 
-    One that an earlier version made `is_old`: it is named after its extractor alone, and its
-    `dataset_name` is empty.
+    `dim` is the length of its vectors. One that an earlier version made `is_old`: it is named after
+    its extractor alone, and its `dataset_name` is empty.
     """
 
     name: str
@@ -39,6 +39,7 @@ class CollectionInfo:
     extractor_name: str
     rows: int
     is_old: bool
+    dim: int
 
 
 def collection_name(dataset_name: str, extractor_name: str) -> str:
@@ -103,11 +104,11 @@ def _ours(client):
         with suppress(Exception):  # damaged, or dropped by somebody else in the meantime
             described = client.describe_collection(name)
             given = dict(described.get("properties") or {})
-            fields = {field["name"] for field in described["fields"]}
-            if fields == (FIELDS if DATASET in given else OLD_FIELDS):
+            fields = {field["name"]: field for field in described["fields"]}
+            if fields.keys() == (FIELDS if DATASET in given else OLD_FIELDS):
                 pair = given.get(DATASET, ""), given.get(EXTRACTOR, name)
-                rows = int(given.get(ROWS, 0))
-                infos.append(CollectionInfo(name, *pair, rows, DATASET not in given))
+                rows, dim = int(given.get(ROWS, 0)), int(fields["vector"]["params"]["dim"])
+                infos.append(CollectionInfo(name, *pair, rows, DATASET not in given, dim))
     return infos
 
 

@@ -1,3 +1,3 @@
 """Fixtures for all tests of the index."""
 
-from index_kit import filled, mounted  # noqa: F401
+from index_kit import elsewhere, filled, mounted  # noqa: F401

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,19 @@ def filled(here):
     with Index(*PAIR, here) as index:
         index.sync(some_pictures(300), clustered(300), progress=False)
         yield index, here
+
+
+@pytest.fixture
+def elsewhere(here, tmp_path):
+    """Settings of a second Milvus Lite database."""
+    return replace(here, milvus_uri=str(tmp_path / "elsewhere.db"))
+
+
+def whole_rows(settings, dim=512, pair=PAIR):
+    """Return every row of a collection, by id, its vector as bytes."""
+    with Index(*pair, settings, dim) as index:
+        found = index.whole_rows(list(index.digests()))
+    return {row["id"]: row | {"vector": np.float32(row["vector"]).tobytes()} for row in found}
 
 
 CHILD = """

@@ -127,8 +127,8 @@ def ours_are_listed_and_can_be_dropped(settings):
         index.sync(some_pictures(5), clustered(5), progress=False)
     found = {info.name: info for info in collections(settings)}
     assert found == {
-        OLD: names.CollectionInfo(OLD, "", OLD, 7, True),
-        COLLECTION: names.CollectionInfo(COLLECTION, *PAIR, 5, False),
+        OLD: names.CollectionInfo(OLD, "", OLD, 7, True, 512),
+        COLLECTION: names.CollectionInfo(COLLECTION, *PAIR, 5, False, 512),
     }
     for name in ("somebody_elses", "nobodys"):
         with pytest.raises(MilvusError, match=f"^{name} isn't a collection of this course"):
