@@ -13,4 +13,5 @@ __all__, __getattr__, __dir__ = lazy_exports(
     notebook_03=("either_but_not", "smallest_nprobe", "found_again"),
     notebook_04=("own_average_precision", "mistaken_for", "region_search"),
     notebook_05=("beats_the_board", "class_hurt", "phone"),
+    notebook_06=("sized", "latency_doubles", "nothing_lost"),
 )

@@ -1,7 +1,7 @@
 """Figures for the notebooks, each returned as a matplotlib Figure with all labels.
 
-Every notebook draws with them: `style` sets the look, `pictures`, `charts` and `measures` (of
-notebook 05) draw, and `widgets` shows a figure where a page can't run a widget.
+Every notebook draws with them: `style` sets the look, `pictures`, `charts`, `measures` (of
+notebook 05) and `scale` (of 06) draw, and `widgets` shows a figure where a page can't run a widget.
 """
 
 from helpers.lazy import lazy_exports
@@ -19,5 +19,6 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "precision_curves",
         "recall_latency",
     ),
+    scale=("load_curves", "timeline"),
     widgets=("WidgetOrFigure", "jpeg"),
 )

@@ -1,0 +1,67 @@
+"""The checks of notebook 06: a system for ten million, where latency doubles, a move that is whole.
+
+Loads are those of `scale.load_test`, with `clients` and `p50`, in milliseconds.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from helpers.course.exercises.check import Mistake, check, known, whole
+
+
+@check(
+    nudge="What is p50 with one client, and which is the first line of your table with twice that?",
+    hint="Measure every number of clients from 1 on: scale.load_test(by_upload, clients=range(1, "
+    "9)). Then compare each p50 with the first.",
+    way="my_clients = scale.doubled(my_points) is the first number of clients whose p50 is at "
+    "least twice that of one.",
+)
+def latency_doubles(answer: int, points: Sequence[Any]) -> str | bool:
+    """Notebook 06, exercise 2: the fewest clients with which p50 is twice that of one client.
+
+    `points` are the learner's own Loads, one for each number of clients from 1 to the answer.
+    """
+    p50 = {point.clients: point.p50 for point in points if point.requests}
+    answer = whole(answer)  # of any size, so only some are looked at
+    if missing := [count for count in range(1, min(answer, 99) + 1) if count not in p50]:
+        told = ", ".join(map(str, missing[:5]))
+        return Mistake(f"Your points lack {told} clients. Measure all numbers up to your answer.")
+    first = min(count for count in [*p50, np.inf] if count == np.inf or p50[count] >= 2 * p50[1])
+    if answer == first:
+        return f"Right: {p50[answer]:.0f} ms with {answer} clients, {p50[1]:.0f} ms with one."
+    return known([
+        (p50[answer] < 2 * p50[1], f"With {answer} clients p50 is {p50[answer] / p50[1]:.1f} times "
+         "that of one, which isn't twice."),
+        (first < answer, "With fewer clients it is twice as long already."),
+    ])  # fmt: skip
+
+
+@check(
+    nudge="Is your answer an open Index, and on another Milvus than the original?",
+    hint="Copy with there.copy_to(address), then open the collection at that address: "
+    "Index(…, replace(config, milvus_uri=address), dim=there.dim).",
+    way="elsewhere = str(config.data / 'elsewhere.db'); there.copy_to(elsewhere); my_index = "
+    "Index(there.dataset_name, there.extractor_name, replace(config, milvus_uri=elsewhere), "
+    "dim=there.dim).",
+)
+def nothing_lost(answer: Any, original: Any, queries: NDArray) -> str | bool:
+    """Notebook 06, exercise 3: an index elsewhere that holds and finds what the original does.
+
+    `queries`: (n, dim) float32, searched for on both sides.
+    """
+    if answer is original or answer.uri == original.uri:
+        return Mistake("That is the original. Copy it to another address, and open it there.")
+    held, wanted = answer.digests(), original.digests()
+    lost, strange = wanted.keys() - held.keys(), held.keys() - wanted.keys()
+    if lost or strange:
+        told = f"Yours lacks {len(lost):,} of the {len(wanted):,} rows"
+        return Mistake(f"{told} and holds {len(strange):,} others.")
+    if changed := [name for name, digest in wanted.items() if held[name] != digest]:
+        return Mistake(f"{len(changed):,} of the rows aren't as they were.")
+    pairs = zip(answer.search_many(queries, k=5), original.search_many(queries, k=5), strict=True)
+    if any([one.id for one in mine] != [one.id for one in theirs] for mine, theirs in pairs):
+        return Mistake("All rows are there, but the answers differ. Which index_type has yours?")
+    return f"Right: {len(wanted):,} rows, each as it was, and {len(queries)} queries agree."

@@ -1,0 +1,96 @@
+"""Notebook 06's exercises: where latency doubles, and a collection that has moved whole."""
+
+from dataclasses import replace
+
+import pytest
+from exercise_kit import ODD, accepts, says, stands
+
+from helpers.course import exercises
+from helpers.dataset.pictures import Picture
+from helpers.index import Index
+from helpers.scale.load_test import Load
+
+# 2. Where latency doubles
+
+
+def loads(*p50):
+    return [Load(clients, 10, ms, ms, ms, 1.0) for clients, ms in enumerate(p50, start=1)]
+
+
+POINTS = loads(10, 12, 19, 21, 18, 45)
+
+
+def doubles(answer, points=POINTS):
+    return exercises.latency_doubles(answer, points)
+
+
+def test_the_first_number_with_twice_the_latency_is_right(capsys):
+    assert accepts(doubles, 4, capsys) == "Right: 21 ms with 4 clients, 10 ms with one."
+    assert exercises.latency_doubles(2, loads(10, 20, 40)) is True
+
+
+def test_known_mistakes_about_latency_are_named(capsys):
+    assert "p50 is 1.9 times that of one, which isn't twice." in says(doubles, 3, capsys)
+    assert "With fewer clients it is twice as long already." in says(doubles, 6, capsys)
+    assert "Your points lack 7, 8 clients." in says(doubles, 8, capsys)
+    assert "1.8 times" in says(doubles, 5, capsys)  # it fell again, and isn't the first
+
+
+def test_points_without_an_answer_are_no_points(capsys):
+    failed = [*POINTS[:3], Load(4, 0, float("nan"), float("nan"), float("nan"), 0.0), *POINTS[4:]]
+    told = says(lambda answer: exercises.latency_doubles(answer, failed), 6, capsys)
+    assert "Your points lack 4 clients." in told
+
+
+def test_latency_stands_any_answer(capsys):
+    stands(doubles, capsys, [one for one in ODD if one is not True])
+
+
+# 3. A move that is whole
+
+
+@pytest.fixture
+def original(here, vectors_kit):
+    pictures, values = vectors_kit
+    with Index("moved", "e", here, dim=8) as index:
+        index.sync(pictures, values, progress=False)
+        yield index
+
+
+@pytest.fixture
+def vectors_kit():
+    import numpy as np
+
+    values = np.random.default_rng(0).standard_normal((40, 8)).astype("f")
+    return [Picture(f"p{row}", f"p{row}.jpg") for row in range(40)], values
+
+
+@pytest.fixture
+def copy(original, here, tmp_path):
+    uri = str(tmp_path / "elsewhere.db")
+    original.copy_to(uri, progress=False)
+    with Index("moved", "e", replace(here, milvus_uri=uri), dim=8) as index:
+        yield index
+
+
+def moved(original, values):
+    return lambda answer: exercises.nothing_lost(answer, original, values[:5])
+
+
+def test_a_whole_copy_is_right(original, copy, vectors_kit, capsys):
+    praise = accepts(moved(original, vectors_kit[1]), copy, capsys)
+    assert praise == "Right: 40 rows, each as it was, and 5 queries agree."
+
+
+def test_known_mistakes_about_a_copy_are_named(original, copy, vectors_kit, capsys):
+    values = vectors_kit[1]
+    check = moved(original, values)
+    assert "That is the original." in says(check, original, capsys)
+    copy.delete(["p3"])
+    assert "lacks 1 of the 40 rows and holds 0 others." in says(check, copy, capsys)
+    copy.upsert([Picture("p3", "p3.jpg")], values[4:5], progress=False)
+    assert "1 of the rows aren't as they were." in says(check, copy, capsys)
+
+
+def test_a_copy_stands_any_answer(original, vectors_kit, capsys):
+    stands(moved(original, vectors_kit[1]), capsys)
