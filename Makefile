@@ -6,9 +6,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SCALE := $(VENV)/.ready-scale
 DEV := $(VENV)/.ready-dev
 HOST ?= 127.0.0.1
 PORT ?= 8866
+ADDRESS ?= local
 OUT ?= build/kit
 VOC ?= 2000
 HEAVY := server or browser or kit
@@ -33,7 +35,7 @@ endif
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: lab app run setup unit test test-kit test-server test-browser lint bench notebooks editions results kit lock clean help
+.PHONY: lab app run setup unit test test-kit test-server test-browser lint bench notebooks editions results extract-cluster backup restore kit lock clean help
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --config=jupyter_server_config.json notebooks
@@ -76,6 +78,15 @@ editions: $(READY)  ## build/learner/ without solutions, to hand out; build/inst
 results: $(READY)  ## how good the search is on BOOTCAMP_DATASET, as a table and build/results.json
 	$(BIN)/python -m helpers.course.results $(if $(ALSO),--also $(ALSO))
 
+backup: $(READY)  ## keep all collections as Parquet files: make backup TO=/media/usb/backup
+	$(BIN)/python -m helpers.index.backup save $(or $(TO),$(error Say where: make backup TO=folder))
+
+restore: $(READY)  ## and bring them back, on any Milvus: make restore FROM=/media/usb/backup
+	$(BIN)/python -m helpers.index.backup restore $(or $(FROM),$(error Say from where: make restore FROM=folder))
+
+extract-cluster: $(SCALE)  ## extract on all machines of a Ray cluster: make extract-cluster ADDRESS=auto
+	$(BIN)/python -m helpers.scale.ray_extract --address $(ADDRESS)
+
 bench: $(DEV)  ## side-by-side measurements, each a table and a file in build/bench/
 	for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
@@ -98,6 +109,10 @@ $(BIN)/python:
 $(READY): requirements.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(SCALE): $(READY) requirements-scale.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-scale.lock
 	touch $@
 
 $(DEV): $(READY) requirements-dev.lock

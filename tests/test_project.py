@@ -24,6 +24,7 @@ BELOW = {
     "features": {"ground", "fetch", "dataset"},
     "index": {"ground"},
     "search": {"ground", "fetch", "dataset", "features", "index"},
+    "scale": {"ground", "fetch", "dataset", "features", "index", "search"},
     "course": {"ground", "fetch", "dataset", "features", "index", "search"},
     "search_app": {"ground", "fetch", "dataset", "features", "index", "search", "course"},
 }
@@ -52,9 +53,12 @@ def test_conda_and_pip_pins_agree():
     assert conda_pins == PIN.findall((ROOT / "requirements.lock").read_text())
 
 
-def test_dev_lock_repeats_the_learners_lock():
-    learner = set(PIN.findall((ROOT / "requirements.lock").read_text()))
-    assert learner <= set(PIN.findall((ROOT / "requirements-dev.lock").read_text()))
+def test_each_lock_repeats_the_smaller_one():
+    learner, scale, dev = (
+        set(PIN.findall((ROOT / f"requirements{name}.lock").read_text()))
+        for name in ("", "-scale", "-dev")
+    )
+    assert learner < scale < dev
 
 
 def test_every_direct_dependency_is_locked_and_hashed():
