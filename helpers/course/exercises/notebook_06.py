@@ -3,13 +3,39 @@
 Loads are those of `scale.load_test`, with `clients` and `p50`, in milliseconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from helpers.course.exercises.check import Mistake, check, known, whole
+
+
+@check(
+    nudge="Is your answer a pair, such as (512, 'EXACT')? Compare the monthly price of all six.",
+    hint="Call scale.needs(10_000_000, dim, index_type, 2, 50).monthly for both numbers and for "
+    "each index type.",
+    way="prices = {(d, i): scale.needs(10_000_000, d, i, 2, 50).monthly for d in (64, 512) for i "
+    "in ('HNSW', 'IVF_SQ8', 'EXACT')}, then min(prices, key=prices.get).",
+)
+def sized(answer: tuple[int, str], needs: Callable[[int, str], Any]) -> str | bool:
+    """Notebook 06, exercise 1: (dim, index type) of the system that costs least by the month.
+
+    `needs(dim, index_type)` says what a system needs, in dollars as `monthly`. As right as the
+    cheapest is what costs at most 1 % more.
+    """
+    prices = {
+        (dim, kind): needs(dim, kind).monthly
+        for dim in (64, 512)
+        for kind in ("HNSW", "IVF_SQ8", "EXACT")
+    }
+    answer, least = tuple(answer), min(prices.values())
+    if answer not in prices:
+        return Mistake("Give 64 or 512, and then HNSW, IVF_SQ8 or EXACT, in quotes.")
+    if prices[answer] <= 1.01 * least:
+        return f"Right: {needs(*answer)}"
+    return Mistake(f"That costs ${prices[answer]:,.0f} a month, and another ${least:,.0f}.")
 
 
 @check(
