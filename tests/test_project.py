@@ -172,6 +172,8 @@ MAY_TOUCH_THE_ENVIRONMENT = {
     "helpers/features/runtime.py",  # tells TensorFlow to be quiet
     "helpers/features/weights.py",  # hands the environment on to pip
     "helpers/index/connection.py",  # hides MILVUS_URI while pymilvus is imported
+    "helpers/scale/local.py",  # hands the environment on to a server
+    "helpers/scale/ray_extract.py",  # tells Ray to be quiet
 }
 
 
