@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from helpers.files import tree_size
 from helpers.index import build, connection, index_types, milvus_lite, names
 from helpers.index.build import TIMEOUT_SECONDS
-from helpers.index.errors import MilvusError, MissingRowsWarning, explained
+from helpers.index.errors import MilvusError, MissingRowsWarning, explained, patiently
 from helpers.index.filters import escaped, ids_in
 from helpers.index.schema import FIELDS, schema
 from helpers.settings import Settings, from_environment
@@ -20,6 +20,9 @@ from helpers.settings import Settings, from_environment
 ROWS_PER_CALL = 1000  # measured: smaller and larger batches are slower
 LOG_FLUSH_BYTES = 200_000  # of log that need no flush, about 90 rows
 RELOAD_ROWS = 4000  # new rows, of which a server at first searches only a part
+READS = {"search", "query", "describe_collection", "describe_index", "has_collection"}
+READ_SECONDS = 30  # for one read of a server: somebody is waiting
+READ_AGAIN, WRITE_AGAIN = 10, 90  # for how many seconds a call is tried again; a restart takes 60
 SETTLE_SECONDS = 15  # within which a server agrees with itself on how many rows it has
 STRONG = {"consistency_level": "Strong"}  # a read that sees everything written before it
 DIGESTS = {"output_fields": ["id", "digest"], **STRONG}
@@ -71,19 +74,32 @@ class Collection(AbstractContextManager):
         """
         if self.client is None:
             raise MilvusError("This index is closed. Open it again with Index(…).")
-        options = {"timeout": TIMEOUT_SECONDS} | options
+        timeout, more = self._patience(method)
+        options = {"timeout": timeout} | options
         function = partial(getattr(self.client, method), self.name, *arguments, **options)
         with explained(action, self.uri):
-            try:
-                return function()
-            except Exception as error:
-                if "load" not in str(error):
-                    raise
-            # Workaround (milvus-lite 3.2.2): when it starts, all its collections are released,
-            # and `milvus-lite server` may restart. Upstream: none known.
-            # Test: test_a_reopened_collection_must_be_loaded.
-            self.client.load_collection(self.name, timeout=TIMEOUT_SECONDS)
+            return patiently(partial(self._loaded, function), more)
+
+    def _patience(self, method):
+        """Return how many seconds a call may take, and for how many it is tried again."""
+        if self.is_lite or method == "drop_collection":  # which may not be made twice
+            return TIMEOUT_SECONDS, 0
+        if method in READS:
+            return READ_SECONDS, READ_AGAIN
+        return TIMEOUT_SECONDS, WRITE_AGAIN
+
+    def _loaded(self, function):
+        """Call a function of the client; load the collection first if need be."""
+        try:
             return function()
+        except Exception as error:
+            if "load" not in str(error):
+                raise
+        # Workaround (milvus-lite 3.2.2): when it starts, all its collections are released,
+        # and `milvus-lite server` may restart. Upstream: none known.
+        # Test: test_a_reopened_collection_must_be_loaded.
+        self.client.load_collection(self.name, timeout=TIMEOUT_SECONDS)
+        return function()
 
     # Creating and opening
 

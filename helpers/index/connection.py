@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 OLDEST = (2, 3)  # the first server with upsert and COSINE
 CONNECT_SECONDS = 10  # for a server to answer at all
+# gRPC looks for a server that was away after 1.6 times as long as before, by default up to 120 s
+RECONNECT = {f"grpc.{which}_reconnect_backoff_ms": 500 for which in ("initial", "min", "max")}
 
 # The one thread that works for the main thread, one call after the other
 _worker = ThreadPoolExecutor(1, thread_name_prefix="milvus")
@@ -138,7 +140,7 @@ def _open_server(uri, token):
 
     _check_listens(uri)
     try:
-        client = MilvusClient(uri, token=token, timeout=CONNECT_SECONDS)
+        client = MilvusClient(uri, token=token, timeout=CONNECT_SECONDS, grpc_options=RECONNECT)
         version = client.get_server_version(timeout=CONNECT_SECONDS)
     except Exception as error:
         # Workaround (pymilvus 3.0.2): whatever the server refuses, it is called unavailable; only

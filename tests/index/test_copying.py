@@ -205,17 +205,16 @@ def test_kill_9_while_copying_and_carrying_on(here, elsewhere):
 @pytest.mark.server
 @pytest.mark.slow
 def test_to_a_server_and_back(here, there, elsewhere):
-    queries, count = clustered(20, seed=5), 6000
+    queries, count = clustered(20, seed=5), 4500  # more than RELOAD_ROWS
     with Index(*PAIR, here) as index:
         index.sync(some_pictures(count), clustered(count), progress=False)
-        told = index.copy_to(there.milvus_uri, there.milvus_token, progress=False)
-        assert (told.rows.written, told.index_type, told.alike) == (count, "EXACT", 1)
-        told = index.copy_to(there.milvus_uri, there.milvus_token, progress=False)
-        assert (told.rows.written, told.rows.unchanged) == (0, count)
-    with Index(*PAIR, there, index_type="SCANN") as index:
-        told = index.copy_to(elsewhere.milvus_uri, progress=False)
-        assert (told.rows.written, told.index_type, told.wanted_type) == (count, "EXACT", "SCANN")
+        for expected in ((count, 0), (0, count)):
+            told = index.copy_to(there.milvus_uri, there.milvus_token, progress=False)
+            assert (told.rows.written, told.rows.unchanged) == expected
+            assert (told.index_type, told.alike) == ("EXACT", 1)
+    with Index(*PAIR, there) as index:
+        assert index.copy_to(elsewhere.milvus_uri, progress=False).rows.written == count
     assert whole_rows(here) == whole_rows(elsewhere)
-    assert hits(here, queries) == hits(elsewhere, queries)
-    for one, other in zip(hits(here, queries), hits(there, queries), strict=True):
-        assert ids(one)[:6] == ids(other)[:6]  # SCANN finds nearly all
+    lite, served, again = (hits(one, queries) for one in (here, there, elsewhere))
+    assert lite == again
+    assert [ids(found) for found in lite] == [ids(found) for found in served]

@@ -3,6 +3,7 @@
 import app_kit
 import pytest
 import service_kit
+from fragile_server import fragile  # noqa: F401
 
 
 @pytest.fixture(scope="session")
