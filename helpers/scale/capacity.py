@@ -1,0 +1,462 @@
+"""What a collection will need: memory, disk, servers, hours and money, before anything is bought.
+
+Said aloud: *a row takes what its index keeps of the vector, and a few hundred bytes for its labels;
+a server takes something for itself; disk holds the vectors two or three times; a search costs a
+call, and a little for every row and for every number that it compares.* What an index keeps follows
+from its format. The rest is fitted to what `bench/scale.py` measured (`measured.json`, in this
+folder); `check` says how far the model is from each measured point.
+
+Beside it: Milvus' own sizing tool, https://milvus.io/tools/sizing, and what it takes into account,
+https://milvus.io/blog/introducing-the-milvus-sizing-tool-calculating-and-optimizing-your-milvus-deployment-resources.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, log2
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helpers.errors import PlainError
+from helpers.files import read_json
+
+MEASURED = Path(__file__).with_name("measured.json")
+INDEX_TYPES = ("EXACT", "IVF_SQ8", "HNSW", "DISKANN")
+M, EF = 16, 256  # HNSW's links and candidates, as in `helpers.index.index_types`
+PROBED = 1 / 8  # the share of its cells that a search in an IVF index looks into, as there
+SEGMENT_BYTES = 512e6  # Milvus cuts a collection into segments of this size, each with an index
+SEALED = 0.23  # of that size a segment is when it gets its index (Milvus' sealProportion)
+FULL = 0.75  # of a node's memory; beyond 0.9 Milvus loads nothing more, and searching takes some
+BUSY = 0.7  # of a node's cores; closer to 1, requests begin to queue
+CORES = 2  # of the machine on which the points were measured
+
+
+class CapacityError(PlainError, ValueError):
+    """Something that can't be planned, or points too few to fit the model to."""
+
+
+# What the formats say
+
+
+def index_bytes(dim: int, index_type: str) -> float:
+    """Return the bytes that an index keeps of one vector in memory.
+
+    EXACT (FLAT, IVF_FLAT): 4 a number and 8 for the row's number. IVF_SQ8: 1 a number (FAISS,
+    https://github.com/facebookresearch/faiss/wiki/Faiss-indexes). HNSW: 4 a number and links of 4
+    bytes, 2 M on the ground level and M on each higher one, which 1 in M rows reaches (Malkov and
+    Yashunin 2018). DISKANN: of all vectors' bytes, an eighth as product codes and a tenth as cache
+    (Milvus' PQCodeBudgetGBRatio and SearchCacheBudgetGBRatio); the rest stays on disk. Not measured
+    here: it can't be built on the server that the course tests with.
+    """
+    links = 4 * (2 * M + M / (M - 1))
+    sizes = {
+        "EXACT": 4 * dim + 8,
+        "IVF_SQ8": dim + 8,
+        "HNSW": 4 * dim + links,
+        "DISKANN": 4 * dim * (0.125 + 0.1),
+    }
+    if index_type not in sizes:
+        raise CapacityError(
+            f"There is no model for {index_type!r}. Choose one of {', '.join(INDEX_TYPES)}."
+        )
+    return sizes[index_type]
+
+
+def stored_bytes(dim: int, index_type: str) -> float:
+    """Return the bytes of one vector in the index's files; DISKANN's are larger than in memory.
+
+    DISKANN keeps whole vectors and up to 56 links (Milvus' MaxDegree) on disk.
+    """
+    return 4 * dim + 4 * 57 if index_type == "DISKANN" else index_bytes(dim, index_type)
+
+
+def compared(rows: float, dim: int, index_type: str) -> float:
+    """Return how many numbers a search compares with the query's.
+
+    EXACT: all. IVF: an eighth of them, and the centres, 4 for each square root of rows. A graph, of
+    which there is one for each segment: the M neighbours of each of EF candidates, and the more
+    rows, the longer the way to them.
+    """
+    segments = max(1, rows * (4 * dim + 100) / (SEALED * SEGMENT_BYTES))
+    if index_type in ("HNSW", "DISKANN"):
+        return dim * segments * EF * M * log2(rows / segments + 1)
+    if index_type == "IVF_SQ8":
+        return dim * (rows * PROBED + segments * 4 * (rows / segments) ** 0.5)
+    return dim * rows
+
+
+# What was measured
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What the formats don't say, fitted to measured points.
+
+    `base`: bytes of memory of a server that serves nothing. `overhead`: memory of an index divided
+    by `index_bytes`. `row_memory`: bytes for a row's labels, id and digest. `copies`: how often the
+    vectors are on disk (Milvus' log, the rows). `row_disk`: the same for labels, in bytes.
+    `compressed`: the size of an index's file divided by `stored_bytes`. `call`: seconds of one core
+    that a search takes however little there is; `per_row`: seconds for each row, of which Milvus
+    notes before it searches whether it may be found; `per_number`: for each number compared, by
+    index. `largest`: the most rows measured.
+    """
+
+    base: float
+    overhead: float
+    row_memory: float
+    copies: float
+    row_disk: float
+    compressed: float
+    call: float
+    per_row: float
+    per_number: dict[str, float]
+    largest: int = 0
+
+
+def fit(points: Sequence[dict[str, Any]]) -> Constants:
+    """Return the Constants with the least squared relative errors over points of `bench/scale.py`.
+
+    Raises CapacityError when the points don't tell the constants apart: it takes two sizes and two
+    dimensions.
+    """
+    if len({p["rows"] for p in points}) < 2 or len({p["dim"] for p in points}) < 2:
+        raise CapacityError(
+            "The model is fitted to at least two sizes and two dimensions, but there are fewer. "
+            "Measure more: python bench/scale.py"
+        )
+    memory = _solved([_memory_terms(p) for p in points], [p["memory_mb"] * 1e6 for p in points])
+    disk = _solved([_disk_terms(p) for p in points], [disk_of(p) for p in points])
+    kinds = sorted({p["index"] for p in points})
+    work = [
+        [1.0, float(p["rows"]), *(_work(p) * (p["index"] == kind) for kind in kinds)]
+        for p in points
+    ]
+    search = _solved(work, [CORES / p["per_second"] for p in points])
+    numbers = dict(zip(kinds, search[2:], strict=True))
+    return Constants(*memory, *disk, *search[:2], numbers, max(p["rows"] for p in points))
+
+
+def _memory_terms(p):
+    return [1.0, p["rows"] * index_bytes(p["dim"], p["index"]), float(p["rows"])]
+
+
+def _disk_terms(p):
+    rows, dim = float(p["rows"]), p["dim"]
+    return [rows * 4 * dim, rows, rows * stored_bytes(dim, p["index"])]
+
+
+def _work(p):
+    return compared(p["rows"], p["dim"], p["index"])
+
+
+def _solved(terms, values):
+    """Return the factors ≥ 0 for which the sum of factor × term is relatively nearest to values."""
+    table = np.array(terms) / np.array(values)[:, None]
+    kept = list(range(table.shape[1]))
+    while True:  # a factor that came out negative is left out: nothing takes less than nothing
+        scale = np.abs(table[:, kept]).max(axis=0)
+        found = np.linalg.lstsq(table[:, kept] / scale, np.ones(len(table)), rcond=None)[0] / scale
+        if (found >= 0).all():
+            factors = np.zeros(table.shape[1])
+            factors[kept] = found
+            return [float(factor) for factor in factors]
+        kept = [one for one, factor in zip(kept, found, strict=True) if factor >= 0]
+
+
+def disk_of(point: dict[str, Any]) -> float:
+    """Return the bytes on disk of a measured point: its rows and its index, no empty server."""
+    return (point["disk_rows_mb"] + point["disk_index_mb"]) * 1e6
+
+
+def measured() -> list[dict[str, Any]]:
+    """Return the measured points that come with the course; raises CapacityError without them."""
+    points = read_json(MEASURED).get("points")
+    if not points:
+        raise CapacityError(
+            f"{MEASURED} holds no measured points. Run: python bench/scale.py --save"
+        )
+    return points
+
+
+def predicted(point: dict[str, Any], by: Constants) -> dict[str, float]:
+    """Return memory and disk in bytes, and searches a second, for a point's rows, dim and index."""
+    rows, dim, index_type = point["rows"], point["dim"], point["index"]
+    return {
+        "memory": memory_bytes(rows, dim, index_type, by),
+        "disk": disk_bytes(rows, dim, index_type, by),
+        "per second": CORES / core_seconds(rows, dim, index_type, by),
+    }
+
+
+def memory_bytes(rows: float, dim: int, index_type: str, by: Constants) -> float:
+    """Return the bytes of memory of one server that serves so many rows."""
+    return by.base + rows * (index_bytes(dim, index_type) * by.overhead + by.row_memory)
+
+
+def disk_bytes(rows: float, dim: int, index_type: str, by: Constants) -> float:
+    """Return the bytes on disk of so many rows and their index."""
+    index = stored_bytes(dim, index_type) * by.compressed
+    return rows * (4 * dim * by.copies + by.row_disk + index)
+
+
+def core_seconds(rows: float, dim: int, index_type: str, by: Constants) -> float:
+    """Return for how many seconds one core is busy with a search; DISKANN's as if HNSW's."""
+    per_number = by.per_number.get("HNSW" if index_type == "DISKANN" else index_type, 0.0)
+    return by.call + rows * by.per_row + compared(rows, dim, index_type) * per_number
+
+
+def errors(points: Sequence[dict[str, Any]], left_out: bool = False) -> list[dict[str, float]]:
+    """Return for each point predicted / measured - 1 of memory, disk and searches a second.
+
+    With `left_out`, each point is predicted by a model that was fitted without it.
+    """
+    rows, whole = [], fit(points)
+    for point in points:
+        others = [one for one in points if one is not point]
+        found = predicted(point, fit(others) if left_out else whole)
+        seen = {"memory": point["memory_mb"] * 1e6, "disk": disk_of(point),
+                "per second": point["per_second"]}  # fmt: skip
+        rows.append({name: found[name] / seen[name] - 1 for name in seen})
+    return rows
+
+
+def check(points: Sequence[dict[str, Any]] | None = None) -> str:
+    """Return predicted beside measured for each point, and the error, as a Markdown table.
+
+    `points` are those of `bench/scale.py`, by default the ones that come with the course. The last
+    column is the largest error of a model that was fitted without the point.
+    """
+    points = measured() if points is None else points
+    whole = fit(points)
+    names = ("memory MB", "disk MB", "searches/s", "fitted without it")
+    lines = [f"| vectors | index | {' | '.join(names)} |", "| --- " * 6 + "|"]
+    for point, error, without in zip(points, errors(points), errors(points, True), strict=True):
+        found = predicted(point, whole)
+        seen = [point["memory_mb"], disk_of(point) / 1e6, point["per_second"]]
+        told = [found["memory"] / 1e6, found["disk"] / 1e6, found["per second"]]
+        cells = [
+            f"{one:,.0f} for {other:,.0f} ({off:+.0%})"
+            for one, other, off in zip(told, seen, error.values(), strict=True)
+        ]
+        worst = max(without.values(), key=abs)
+        where = f"{point['rows']:,} × {point['dim']} | {point['index']}"
+        lines.append(f"| {where} | {' | '.join(cells)} | {worst:+.0%} |")
+    return "\n".join(lines)
+
+
+# What it costs
+
+
+@dataclass(frozen=True)
+class Prices:
+    """US dollars, and what they buy; every one is an argument, because yours will differ.
+
+    `node`: a query node of 8 GB and 2 cores for an hour (m7g.large); `gpu`: a machine with one A10G
+    (g5.xlarge): Amazon EC2 on demand in us-east-1, June 2026, as listed at
+    https://www.factualminds.com/blog/amazon-ec2-on-demand-pricing-instance-families-2026/.
+    `cpu`: 8 virtual, or 4 real, cores with AVX-512 VNNI (c5.2xlarge): an example in
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/, not a quotation. `disk`: a GB for a
+    month, our assumption. `cpu_rate`: pictures a second, twice the 25 that the course measured with
+    int8 on two cores. `gpu_rate`: VGG16 in float16 takes 30.5 ms for 32 pictures on a V100
+    (PaddlePaddle, float16_benchmark.md); an A10G has as many float16 operations a second on paper.
+    Neither decoding on the GPU's machine nor the A10G was measured.
+    """
+
+    node: float = 0.0816
+    node_memory: float = 8e9
+    node_cores: int = 2
+    cpu: float = 0.34
+    gpu: float = 1.006
+    disk: float = 0.10
+    cpu_rate: float = 50.0
+    gpu_rate: float = 1000.0
+
+
+HOURS = 730  # in a month
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What so many vectors need; bytes, hours and US dollars. `print` it.
+
+    `memory` is that of all replicas, `nodes` how many query nodes they take, `cpu_hours` and
+    `gpu_hours` how long one machine extracts all pictures, `machines` how many it takes to be done
+    in the time wanted. `monthly` is for the nodes, the disk and each day's new pictures; `once` for
+    extracting all of them.
+    """
+
+    vectors: int
+    dim: int
+    index_type: str
+    replicas: int
+    memory: float
+    disk: float
+    nodes: int
+    cpu_hours: float
+    gpu_hours: float
+    machines: int
+    once: float
+    monthly: float
+
+    def __str__(self):
+        return (
+            f"{self.vectors:,} × {self.dim}, {self.index_type}, replicas: {self.replicas}. "
+            f"{size(self.memory)} of memory on {self.nodes:,} query nodes, {size(self.disk)} of "
+            f"disk, {self.monthly:,.0f} $ a month. Extraction: {self.cpu_hours:,.1f} hours on one "
+            f"machine without a GPU, {self.gpu_hours:,.1f} with one; {self.machines:,} machines, "
+            f"{self.once:,.0f} $."
+        )
+
+
+def size(value: float) -> str:
+    """Return bytes as text, such as "5.1 GB"."""
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if value >= factor:
+            return f"{value / factor:,.1f} {unit}"
+    return f"{value / 1e3:,.1f} kB"
+
+
+def capacity(
+    vectors: int,
+    dim: int = 64,
+    index_type: str = "HNSW",
+    replicas: int = 1,
+    searches: float = 10,
+    new_per_day: int = 0,
+    hours: float = 24,
+    gpu: bool = False,
+    prices: Prices | None = None,
+    constants: Constants | None = None,
+) -> Capacity:
+    """Return what so many vectors of `dim` numbers need to be searched `searches` times a second.
+
+    All pictures are to be extracted within `hours`, with `gpu`s or without, and `new_per_day` more
+    each day. Query nodes hold all replicas, each at most FULL, and answer, each at most BUSY.
+    Raises CapacityError for what makes no sense. Sources of the limits: https://milvus.io/docs/
+    v2.3.x/load_collection.md (90 % of memory; replicas).
+    """
+    if min(vectors, dim, replicas, hours) <= 0 or min(searches, new_per_day) < 0:
+        raise CapacityError(
+            "Vectors, dimension, replicas and hours must be more than 0, and searches and new "
+            "pictures at least 0. Choose again."
+        )
+    prices, by = prices or Prices(), constants or fit(measured())
+    rows_only = memory_bytes(vectors, dim, index_type, by) - by.base
+    usable = FULL * prices.node_memory - by.base
+    busy = searches * core_seconds(vectors, dim, index_type, by) / (BUSY * prices.node_cores)
+    nodes = max(replicas * ceil(rows_only / usable), ceil(busy))
+    disk = disk_bytes(vectors, dim, index_type, by)
+    rate, price = (prices.gpu_rate, prices.gpu) if gpu else (prices.cpu_rate, prices.cpu)
+    return Capacity(
+        vectors,
+        dim,
+        index_type,
+        replicas,
+        memory=replicas * rows_only + nodes * by.base,
+        disk=disk,
+        nodes=nodes,
+        cpu_hours=vectors / prices.cpu_rate / 3600,
+        gpu_hours=vectors / prices.gpu_rate / 3600,
+        machines=ceil(vectors / rate / 3600 / hours),
+        once=vectors / rate / 3600 * price,
+        monthly=nodes * prices.node * HOURS
+        + disk / 1e9 * prices.disk
+        + new_per_day * 30 / rate / 3600 * price,
+    )
+
+
+# Plans
+
+MAP = {512: 0.724, 64: 0.874}
+"""Mean average precision of the original 512 numbers and of the tuned 64, on 600 photographs: the
+README's table. Eight times smaller *and* better, so the plans take 64."""
+
+LARGEST = 64e9  # of one replica's memory: beyond it, an index that takes less
+STANDALONE = 12e9  # of memory that one server on an ordinary machine can give
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A capacity, and in words how to get there. `print` it."""
+
+    needs: Capacity
+    shards: int
+    segments: int
+    steps: tuple[str, ...]
+
+    def __str__(self):
+        return "\n".join([str(self.needs), *(f"- {step}" for step in self.steps)])
+
+
+def plan(vectors: int, dim: int = 64, **options: Any) -> Plan:
+    """Return how to serve 10 million, 100 million or a billion vectors, worked out by `capacity`.
+
+    `options` are those of `capacity`. The index is the first whose replica takes LARGEST at most:
+    HNSW, then IVF_SQ8 (a byte a number), then DISKANN. Sources: shards share out writing, one more
+    for each 100 GB, our rule (https://milvus.io/docs/limit_collection_counts.md says what they
+    are); replicas, https://milvus.io/blog/in-memory-replicas.md; DISKANN wants NVMe disks,
+    https://milvus.io/docs/disk_index.md; import, https://milvus.io/docs/bulk_insert.md; segments of
+    1 to 2 GB on nodes of 16 GB, https://github.com/milvus-io/milvus/issues/25570. All of it is
+    extrapolated from at most as many vectors as were measured: try a tenth before buying the rest.
+    """
+    by = options.setdefault("constants", None) or fit(measured())
+    options["constants"] = by
+    types = [options.pop("index_type")] if "index_type" in options else ["HNSW", "IVF_SQ8"]
+    fitting = [t for t in types if memory_bytes(vectors, dim, t, by) <= LARGEST]
+    index_type = (fitting or [types[0] if len(types) == 1 else "DISKANN"])[0]
+    needs = capacity(vectors, dim, index_type, **options)
+    shards = max(1, ceil(vectors * 4 * dim / 100e9))
+    segments = ceil(vectors * (4 * dim + 100) / SEGMENT_BYTES)
+    return Plan(needs, shards, segments, tuple(_steps(needs, shards, segments, by)))
+
+
+def _steps(needs, shards, segments, by):
+    """Yield the steps of a plan, each a sentence or two."""
+    one = memory_bytes(needs.vectors, needs.dim, needs.index_type, by)
+    whole = memory_bytes(needs.vectors, 512, "HNSW", by)
+    gain = (
+        f" The price in mAP: {MAP[512]} for the original 512, {MAP[64]} for the tuned 64, so the "
+        "smaller ones even gain."
+    )
+    yield (
+        f"Vectors: 512 numbers under HNSW would take {size(whole)} of memory, {needs.dim} under "
+        f"{needs.index_type} take {size(one)}.{gain if needs.dim == 64 else ''}"
+    )
+    if needs.index_type == "IVF_SQ8":
+        yield "IVF_SQ8 keeps a byte of each number. Look into more cells where filters are used."
+    if needs.index_type == "DISKANN":
+        yield (
+            "DISKANN keeps codes in memory and the vectors on fast NVMe disks; labels stay in "
+            f"memory, {size(needs.vectors * by.row_memory)} of them. It was not measured here."
+        )
+    if needs.nodes == 1 and one <= STANDALONE:
+        yield "Servers: one Milvus standalone server is enough."
+    else:
+        yield (
+            f"Servers: a cluster with {needs.nodes:,} query nodes, and object storage. A larger "
+            "machine counts as several nodes."
+        )
+    seconds = core_seconds(needs.vectors, needs.dim, needs.index_type, by)
+    yield (
+        f"Searching: one keeps a core busy for {seconds:,.2f} s, by what was measured up to "
+        f"{by.largest:,} vectors; many cores share it, and partitions avoid it."
+    )
+    yield (
+        f"Shards: {shards}. Segments: {segments:,} of 512 MB; a search asks all of them, so let "
+        "them grow to 2 GB where nodes have 16 GB or more."
+    )
+    yield (
+        "Partitions: one for each group that is always searched alone, such as a customer or a "
+        "year; a search that names one loads and asks only that one."
+    )
+    yield (
+        "Loading: write Parquet files where pictures are extracted, and import them in bulk; row "
+        "by row it would take "
+        f"{needs.vectors / ROWS_PER_SECOND / 3600:,.1f} hours at {ROWS_PER_SECOND:,} rows a second."
+    )
+    more = "" if needs.replicas > 1 else " With two, a node may fail, for twice the memory."
+    yield f"Replicas: {needs.replicas}.{more}"
+
+
+ROWS_PER_SECOND = 3000  # one client with upsert, on two cores (bench/README.md)
