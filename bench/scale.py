@@ -49,7 +49,7 @@ from helpers.files import atomic_write, read_json, tree_size, write_json  # noqa
 from helpers.index import Index, LabelFilter, build, connection, filters, index_types  # noqa: E402
 from helpers.index.schema import rows_by_id  # noqa: E402
 from helpers.scale.growing import grow, origins, spread  # noqa: E402
-from helpers.scale.load_test import load_test  # noqa: E402
+from helpers.scale.load import load_test  # noqa: E402
 from helpers.search.metrics import recall_at_k  # noqa: E402
 
 SIZES, DIMS, TYPES = (10_000, 100_000, 1_000_000), (512, 64), ("IVF_SQ8", "HNSW", "EXACT")

@@ -299,8 +299,8 @@ def test_the_cluster_holds_what_the_capacity_model_asks_for():
     if not capacity.MEASURED.exists():
         pytest.skip("the model has no measured points yet")
     text, values = read("milvus-values.yaml"), yaml.safe_load(read("milvus-values.yaml"))
-    assert "capacity(10_000_000, 64, 'HNSW')" in text
-    needs = capacity.capacity(10_000_000, 64, "HNSW")
+    assert "needs(10_000_000, 64, 'HNSW')" in text
+    needs = capacity.needs(10_000_000, 64, "HNSW")
     node = values["queryNode"]
     assert node["replicas"] * gib(node["resources"]["limits"]["memory"]) * 0.75 >= needs.memory
     # The chart makes four MinIO servers, and half of what they hold is parity.

@@ -9,6 +9,7 @@ from helpers.lazy import lazy_exports
 
 __all__, __getattr__, __dir__ = lazy_exports(
     __name__,
+    copying=("CopyResult",),
     errors=("MilvusError", "MissingRowsWarning", "RowError"),
     filters=("LabelFilter",),
     index=("Hit", "Index", "SyncResult"),

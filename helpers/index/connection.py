@@ -110,6 +110,10 @@ def connect(uri: str, token: str = "") -> Client:
 @functools.cache
 def pymilvus() -> ModuleType:
     """Return the module pymilvus, imported so that it neither fails nor logs."""
+    # Workaround (grpcio 1.85.1): where a server is asked too often whether it is still there, gRPC
+    # writes of "too_many_pings" into the notebook, and goes on by itself.
+    # Upstream: none known. Test: none, it comes after a minute or two in which nothing is asked.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Workaround (pymilvus 3.0.2): importing it fails when MILVUS_URI names a file, as ours may.
     # Upstream: https://github.com/milvus-io/milvus-lite/issues/219.
     # Test: test_importing_pymilvus_fails_when_milvus_uri_is_a_file.

@@ -1,9 +1,17 @@
 """Notebook 06: many users and millions of pictures.
 
 In go the pictures and vectors of the other chapters; out come the same vectors from many machines,
-what a server can carry, and what a larger one would need.
+what a service can carry, and what a larger one would need.
 """
 
 from helpers.lazy import lazy_exports
 
-__all__, __getattr__, __dir__ = lazy_exports(__name__)
+__all__, __getattr__, __dir__ = lazy_exports(
+    __name__,
+    capacity=("Capacity", "CapacityError", "Prices", "against_measured", "needs"),
+    load=("Load", "LoadTestError", "doubled", "load_table", "load_test"),
+    local=("LocalServer", "LocalServerError", "milvus_server", "search_service"),
+    plans=("Plan", "plan"),
+    ray_extract=("Batch", "ClusterError", "ClusterVectors", "extract_on_cluster", "sync_kept"),
+    sources=("SourceError", "list_remote"),
+)

@@ -4,7 +4,7 @@ Said aloud: *a row takes what its index keeps of the vector, and a few hundred b
 a server takes something for itself; disk holds the vectors two or three times; a search costs a
 call, and a little for every row and for every number that it compares.* What an index keeps follows
 from its format. The rest is fitted to what `bench/scale.py` measured (`measured.json`, in this
-folder); `check` says how far the model is from each measured point.
+folder); `against_measured` says how far the model is from each measured point.
 
 Beside it: Milvus' own sizing tool, https://milvus.io/tools/sizing, and what it takes into account,
 https://milvus.io/blog/introducing-the-milvus-sizing-tool-calculating-and-optimizing-your-milvus-deployment-resources.md.
@@ -221,7 +221,7 @@ def errors(points: Sequence[dict[str, Any]], left_out: bool = False) -> list[dic
     return rows
 
 
-def check(points: Sequence[dict[str, Any]] | None = None) -> str:
+def against_measured(points: Sequence[dict[str, Any]] | None = None) -> str:
     """Return predicted beside measured for each point, and the error, as a Markdown table.
 
     `points` are those of `bench/scale.py`, by default the ones that come with the course. The last
@@ -317,7 +317,7 @@ def size(value: float) -> str:
     return f"{value / 1e3:,.1f} kB"
 
 
-def capacity(
+def needs(
     vectors: int,
     dim: int = 64,
     index_type: str = "HNSW",
@@ -364,99 +364,3 @@ def capacity(
         + disk / 1e9 * prices.disk
         + new_per_day * 30 / rate / 3600 * price,
     )
-
-
-# Plans
-
-MAP = {512: 0.724, 64: 0.874}
-"""Mean average precision of the original 512 numbers and of the tuned 64, on 600 photographs: the
-README's table. Eight times smaller *and* better, so the plans take 64."""
-
-LARGEST = 64e9  # of one replica's memory: beyond it, an index that takes less
-STANDALONE = 12e9  # of memory that one server on an ordinary machine can give
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A capacity, and in words how to get there. `print` it."""
-
-    needs: Capacity
-    shards: int
-    segments: int
-    steps: tuple[str, ...]
-
-    def __str__(self):
-        return "\n".join([str(self.needs), *(f"- {step}" for step in self.steps)])
-
-
-def plan(vectors: int, dim: int = 64, **options: Any) -> Plan:
-    """Return how to serve 10 million, 100 million or a billion vectors, worked out by `capacity`.
-
-    `options` are those of `capacity`. The index is the first whose replica takes LARGEST at most:
-    HNSW, then IVF_SQ8 (a byte a number), then DISKANN. Sources: shards share out writing, one more
-    for each 100 GB, our rule (https://milvus.io/docs/limit_collection_counts.md says what they
-    are); replicas, https://milvus.io/blog/in-memory-replicas.md; DISKANN wants NVMe disks,
-    https://milvus.io/docs/disk_index.md; import, https://milvus.io/docs/bulk_insert.md; segments of
-    1 to 2 GB on nodes of 16 GB, https://github.com/milvus-io/milvus/issues/25570. All of it is
-    extrapolated from at most as many vectors as were measured: try a tenth before buying the rest.
-    """
-    by = options.setdefault("constants", None) or fit(measured())
-    options["constants"] = by
-    types = [options.pop("index_type")] if "index_type" in options else ["HNSW", "IVF_SQ8"]
-    fitting = [t for t in types if memory_bytes(vectors, dim, t, by) <= LARGEST]
-    index_type = (fitting or [types[0] if len(types) == 1 else "DISKANN"])[0]
-    needs = capacity(vectors, dim, index_type, **options)
-    shards = max(1, ceil(vectors * 4 * dim / 100e9))
-    segments = ceil(vectors * (4 * dim + 100) / SEGMENT_BYTES)
-    return Plan(needs, shards, segments, tuple(_steps(needs, shards, segments, by)))
-
-
-def _steps(needs, shards, segments, by):
-    """Yield the steps of a plan, each a sentence or two."""
-    one = memory_bytes(needs.vectors, needs.dim, needs.index_type, by)
-    whole = memory_bytes(needs.vectors, 512, "HNSW", by)
-    gain = (
-        f" The price in mAP: {MAP[512]} for the original 512, {MAP[64]} for the tuned 64, so the "
-        "smaller ones even gain."
-    )
-    yield (
-        f"Vectors: 512 numbers under HNSW would take {size(whole)} of memory, {needs.dim} under "
-        f"{needs.index_type} take {size(one)}.{gain if needs.dim == 64 else ''}"
-    )
-    if needs.index_type == "IVF_SQ8":
-        yield "IVF_SQ8 keeps a byte of each number. Look into more cells where filters are used."
-    if needs.index_type == "DISKANN":
-        yield (
-            "DISKANN keeps codes in memory and the vectors on fast NVMe disks; labels stay in "
-            f"memory, {size(needs.vectors * by.row_memory)} of them. It was not measured here."
-        )
-    if needs.nodes == 1 and one <= STANDALONE:
-        yield "Servers: one Milvus standalone server is enough."
-    else:
-        yield (
-            f"Servers: a cluster with {needs.nodes:,} query nodes, and object storage. A larger "
-            "machine counts as several nodes."
-        )
-    seconds = core_seconds(needs.vectors, needs.dim, needs.index_type, by)
-    yield (
-        f"Searching: one keeps a core busy for {seconds:,.2f} s, by what was measured up to "
-        f"{by.largest:,} vectors; many cores share it, and partitions avoid it."
-    )
-    yield (
-        f"Shards: {shards}. Segments: {segments:,} of 512 MB; a search asks all of them, so let "
-        "them grow to 2 GB where nodes have 16 GB or more."
-    )
-    yield (
-        "Partitions: one for each group that is always searched alone, such as a customer or a "
-        "year; a search that names one loads and asks only that one."
-    )
-    yield (
-        "Loading: write Parquet files where pictures are extracted, and import them in bulk; row "
-        "by row it would take "
-        f"{needs.vectors / ROWS_PER_SECOND / 3600:,.1f} hours at {ROWS_PER_SECOND:,} rows a second."
-    )
-    more = "" if needs.replicas > 1 else " With two, a node may fail, for twice the memory."
-    yield f"Replicas: {needs.replicas}.{more}"
-
-
-ROWS_PER_SECOND = 3000  # one client with upsert, on two cores (bench/README.md)

@@ -9,7 +9,7 @@ import sys
 import pytest
 from index_kit import child, clustered
 
-from helpers.features.vgg16 import ExtractionInterrupted
+from helpers.features import ExtractionInterrupted
 from helpers.index import MilvusError, build, connection, milvus_lite
 
 

@@ -10,7 +10,9 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from helpers.scale import capacity as model
-from helpers.scale.capacity import CapacityError, Constants, Prices, capacity, check, fit, plan
+from helpers.scale import plans
+from helpers.scale.capacity import CapacityError, Constants, Prices, against_measured, fit, needs
+from helpers.scale.plans import plan
 from helpers.settings import ROOT
 
 BY = Constants(
@@ -82,7 +84,7 @@ def test_the_model_checks_itself_on_what_it_was_fitted_to_and_on_what_it_was_not
     within, without = model.errors(spoilt), model.errors(spoilt, left_out=True)
     assert abs(within[3]["memory"]) < abs(without[3]["memory"])
     assert without[3]["memory"] == pytest.approx(-0.5, abs=0.01)
-    lines = check(spoilt).splitlines()
+    lines = against_measured(spoilt).splitlines()
     assert len(lines) == 2 + len(spoilt)
     assert "(-" in lines[5]
     assert lines[5].endswith("-50% |")
@@ -131,7 +133,7 @@ def test_a_capacity_worked_by_hand():
     by = replace(BY, base=2e8, overhead=1, row_memory=236, copies=2, row_disk=36, compressed=1)
     prices = Prices(node=0.1, node_memory=8e9, node_cores=2, cpu=0.5, gpu=1, disk=0.1,
                     cpu_rate=50, gpu_rate=500)  # fmt: skip
-    found = capacity(10**7, 64, "EXACT", 2, 0, 1_800_000, hours=10, prices=prices, constants=by)
+    found = needs(10**7, 64, "EXACT", 2, 0, 1_800_000, hours=10, prices=prices, constants=by)
     rows = 10**7 * (64 * 4 + 8 + 236)  # 5 GB, which fill one node of 8 GB to 75 %
     assert found.nodes == 2
     assert found.memory == 2 * rows + 2 * 2e8
@@ -142,13 +144,13 @@ def test_a_capacity_worked_by_hand():
     assert found.once == pytest.approx(55.56 * 0.5, rel=1e-3)
     daily = 1_800_000 / 50 / 3600 * 30 * 0.5  # 10 hours a day
     assert found.monthly == pytest.approx(2 * 0.1 * 730 + 8.12 * 0.1 + daily)
-    gpu = capacity(10**7, 64, "EXACT", hours=10, gpu=True, prices=prices, constants=by)
+    gpu = needs(10**7, 64, "EXACT", hours=10, gpu=True, prices=prices, constants=by)
     assert (gpu.machines, round(gpu.once, 2)) == (1, 5.56)
 
 
 def test_searches_take_nodes_when_memory_does_not():
-    few = capacity(10**6, 64, "HNSW", searches=10, constants=BY)
-    many = capacity(10**6, 64, "HNSW", searches=5000, constants=BY)
+    few = needs(10**6, 64, "HNSW", searches=10, constants=BY)
+    many = needs(10**6, 64, "HNSW", searches=5000, constants=BY)
     each = 3e-3 + 10**6 * 2e-8 + model.compared(10**6, 64, "HNSW") * 2e-9
     assert few.nodes == 1
     assert many.nodes == int(np.ceil(5000 * each / 0.7 / 2))
@@ -157,10 +159,10 @@ def test_searches_take_nodes_when_memory_does_not():
 
 def test_more_of_anything_never_takes_less():
     base = {"vectors": 10**7, "dim": 64, "replicas": 1, "searches": 1, "new_per_day": 0}
-    found = capacity(**base, constants=BY)
+    found = needs(**base, constants=BY)
     for name, more in (("vectors", 10**8), ("dim", 512), ("replicas", 3), ("searches", 10**5),
                        ("new_per_day", 10**7)):  # fmt: skip
-        other = capacity(**base | {name: more}, constants=BY)
+        other = needs(**base | {name: more}, constants=BY)
         assert other.monthly > found.monthly, name
         assert other.memory >= found.memory, name
 
@@ -171,7 +173,7 @@ def test_more_of_anything_never_takes_less():
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(options):
     with pytest.raises(CapacityError, match=r"Choose"):
-        capacity(**{"vectors": 10**6, "constants": BY} | options)
+        needs(**{"vectors": 10**6, "constants": BY} | options)
 
 
 @pytest.mark.parametrize("vectors", [10**6, 10**7, 10**8, 10**9])
@@ -203,13 +205,13 @@ def test_plans_take_an_index_that_fits():
 def test_the_price_in_map_is_that_of_the_readme():
     rows = [line.split("|") for line in (ROOT / "README.md").read_text().splitlines()]
     stated = {cells[1].strip(): cells[5].split()[0] for cells in rows if len(cells) == 7}
-    assert {512: float(stated["original"]), 64: float(stated["tuned"])} == model.MAP
+    assert {512: float(stated["original"]), 64: float(stated["tuned"])} == plans.MAP
 
 
 def test_without_measured_points_it_says_what_to_run(tmp_path, monkeypatch):
     monkeypatch.setattr(model, "MEASURED", tmp_path / "none.json")
     with pytest.raises(CapacityError, match=r"python bench/scale\.py --save"):
-        capacity(10**6)
+        needs(10**6)
 
 
 def test_the_measured_points_say_where_they_come_from():

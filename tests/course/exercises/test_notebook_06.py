@@ -8,7 +8,7 @@ from exercise_kit import ODD, accepts, says, stands
 from helpers.course import exercises
 from helpers.dataset.pictures import Picture
 from helpers.index import Index
-from helpers.scale.load_test import Load
+from helpers.scale.load import Load
 
 # 2. Where latency doubles
 

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from helpers.scale.load_test import Load, LoadTestError, doubled, load_table, load_test, told
+from helpers.scale.load import Load, LoadTestError, doubled, load_table, load_test, told
 
 
 def quietly(call, clients, seconds=0.5):
