@@ -27,6 +27,10 @@ OLDEST = (2, 3)  # the first server with upsert and COSINE
 CONNECT_SECONDS = 10  # for a server to answer at all
 # gRPC looks for a server that was away after 1.6 times as long as before, by default up to 120 s
 RECONNECT = {f"grpc.{which}_reconnect_backoff_ms": 500 for which in ("initial", "min", "max")}
+# Workaround (pymilvus 3.0.2): every ten seconds it asks whether a server is still there, also when
+# nobody asks for anything. `milvus-lite server` hangs up after some minutes of that, "too many
+# pings", and the next call fails. Upstream: none known. Test: none, it would take those minutes.
+SELDOM = {"grpc.keepalive_time_ms": 60_000, "grpc.keepalive_permit_without_calls": False}
 
 # The one thread that works for the main thread, one call after the other
 _worker = ThreadPoolExecutor(1, thread_name_prefix="milvus")
@@ -110,10 +114,6 @@ def connect(uri: str, token: str = "") -> Client:
 @functools.cache
 def pymilvus() -> ModuleType:
     """Return the module pymilvus, imported so that it neither fails nor logs."""
-    # Workaround (grpcio 1.85.1): where a server is asked too often whether it is still there, gRPC
-    # writes of "too_many_pings" into the notebook, and goes on by itself.
-    # Upstream: none known. Test: none, it comes after a minute or two in which nothing is asked.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Workaround (pymilvus 3.0.2): importing it fails when MILVUS_URI names a file, as ours may.
     # Upstream: https://github.com/milvus-io/milvus-lite/issues/219.
     # Test: test_importing_pymilvus_fails_when_milvus_uri_is_a_file.
@@ -144,7 +144,9 @@ def _open_server(uri, token):
 
     _check_listens(uri)
     try:
-        client = MilvusClient(uri, token=token, timeout=CONNECT_SECONDS, grpc_options=RECONNECT)
+        client = MilvusClient(
+            uri, token=token, timeout=CONNECT_SECONDS, grpc_options=RECONNECT | SELDOM
+        )
         version = client.get_server_version(timeout=CONNECT_SECONDS)
     except Exception as error:
         # Workaround (pymilvus 3.0.2): whatever the server refuses, it is called unavailable; only
