@@ -15,6 +15,7 @@ OUT ?= build/kit
 VOC ?= 2000
 HEAVY := server or browser or kit
 SLOW := slow or weights
+TWO := -n 2 --dist loadfile
 MINOR := import sys; print("%d.%d" % sys.version_info[:2])
 
 # A workshop kit replaces the package index, too.
@@ -49,10 +50,10 @@ run: $(READY)  ## execute every notebook without a browser, into build/
 setup: $(DEV)  ## install everything, including what the tests need
 
 unit: $(DEV)  ## the unit tests alone, for the inner loop (about a minute)
-	$(BIN)/python -m pytest -m "not ($(HEAVY) or $(SLOW))" tests
+	$(BIN)/python -m pytest $(TWO) -m "not ($(HEAVY) or $(SLOW))" tests
 
 test: unit  ## the unit tests, the slow ones, then every notebook through nbval
-	$(BIN)/python -m pytest -m "($(SLOW)) and not ($(HEAVY))" tests
+	$(BIN)/python -m pytest $(TWO) -m "($(SLOW)) and not ($(HEAVY))" tests
 	BOOTCAMP_DATASET=sample BOOTCAMP_DATA=build/test-data $(BIN)/python -m pytest \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks
 

@@ -13,7 +13,9 @@ from helpers.settings import ROOT
 VOC_SUBSET = Path(
     os.environ.get("BOOTCAMP_TEST_VOC") or ROOT.parent / "shared" / "voc" / "voc2012-subset.tar"
 )
-TEST_DATA = ROOT / "build" / "test-data"
+# Two at once may not write the same vectors, so the second of two processes has its own folder.
+_SECOND = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw0")
+TEST_DATA = ROOT / "build" / (f"test-data-{_SECOND}" if _SECOND else "test-data")
 
 
 def require(present, reason):
