@@ -28,3 +28,13 @@ def voc_subset():
     """The path of the real VOC subset; without it tests skip loudly, and fail under CI."""
     require(VOC_SUBSET.exists(), f"real photographs at {VOC_SUBSET}; set BOOTCAMP_TEST_VOC")
     return VOC_SUBSET
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Make what a test printed fit to be sent between processes, undecodable file names too."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report

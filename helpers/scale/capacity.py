@@ -280,10 +280,10 @@ HOURS = 730  # in a month
 class Capacity:
     """What so many vectors need; bytes, hours and US dollars. `print` it.
 
-    `memory` is that of all replicas, `nodes` how many query nodes they take, `cpu_hours` and
-    `gpu_hours` how long one machine extracts all pictures, `machines` how many it takes to be done
-    in the time wanted. `monthly` is for the nodes, the disk and each day's new pictures; `once` for
-    extracting all of them.
+    `memory` is that of all replicas; `nodes` are as many query nodes as `bound`, "memory" or
+    "searching", takes. `cpu_hours` and `gpu_hours` are how long one machine extracts all pictures,
+    `machines` how many it takes to be done in the time wanted. `monthly` is for the nodes, the disk
+    and each day's new pictures; `once` for extracting all of them.
     """
 
     vectors: int
@@ -293,6 +293,7 @@ class Capacity:
     memory: float
     disk: float
     nodes: int
+    bound: str
     cpu_hours: float
     gpu_hours: float
     machines: int
@@ -300,12 +301,14 @@ class Capacity:
     monthly: float
 
     def __str__(self):
+        machines = "machine does" if self.machines == 1 else "machines do"
         return (
             f"{self.vectors:,} × {self.dim}, {self.index_type}, replicas: {self.replicas}. "
-            f"{size(self.memory)} of memory on {self.nodes:,} query nodes, {size(self.disk)} of "
-            f"disk, {self.monthly:,.0f} $ a month. Extraction: {self.cpu_hours:,.1f} hours on one "
-            f"machine without a GPU, {self.gpu_hours:,.1f} with one; {self.machines:,} machines, "
-            f"{self.once:,.0f} $."
+            f"{size(self.memory)} of memory on {self.nodes:,} query nodes (as many as {self.bound} "
+            f"takes), {size(self.disk)} of disk, ${self.monthly:,.0f} a month. Extraction: "
+            f"{self.cpu_hours:,.1f} hours on one machine without a GPU, perhaps "
+            f"{self.gpu_hours:,.1f} with one; {self.machines:,} {machines} it in the time given, "
+            f"for ${self.once:,.0f}."
         )
 
 
@@ -345,7 +348,8 @@ def needs(
     rows_only = memory_bytes(vectors, dim, index_type, by) - by.base
     usable = FULL * prices.node_memory - by.base
     busy = searches * core_seconds(vectors, dim, index_type, by) / (BUSY * prices.node_cores)
-    nodes = max(replicas * ceil(rows_only / usable), ceil(busy))
+    holding = replicas * ceil(rows_only / usable)
+    nodes = max(holding, ceil(busy))
     disk = disk_bytes(vectors, dim, index_type, by)
     rate, price = (prices.gpu_rate, prices.gpu) if gpu else (prices.cpu_rate, prices.cpu)
     return Capacity(
@@ -356,6 +360,7 @@ def needs(
         memory=replicas * rows_only + nodes * by.base,
         disk=disk,
         nodes=nodes,
+        bound="memory" if nodes == holding else "searching",
         cpu_hours=vectors / prices.cpu_rate / 3600,
         gpu_hours=vectors / prices.gpu_rate / 3600,
         machines=ceil(vectors / rate / 3600 / hours),
