@@ -5,6 +5,7 @@ Nothing else changes: the vectors are kept, resumed, indexed, tuned and searched
 
 import gc
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -38,11 +39,12 @@ class KerasNetwork(Extractor):
         progress: bool = True,
     ):
         super().__init__(settings, progress)
-        if not re.fullmatch(r"[A-Za-z0-9-]+", name):
-            raise FeaturesError(f"{name!r} can't be a name. Use letters, digits and hyphens.")
-        takes, gives = tuple(model.input_shape), tuple(model.output_shape)
+        if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9-]{1,100}", name)):
+            told = f"{name!r:.60} can't be a name. Use up to a hundred letters, digits and hyphens."
+            raise FeaturesError(told)
+        takes, gives = _shapes(model)
         fits = len(takes) == 4 and len(gives) == 2 and takes[1] and takes[1] == takes[2]
-        if not (fits and takes[3] == 3 and gives[1]):
+        if not (fits and takes[3] == 3 and isinstance(gives[1], int)):
             raise FeaturesError(
                 f"{name} takes pictures of the shape {takes} and gives {gives}. Build it with "
                 "include_top=False, input_shape=(size, size, 3) and pooling='avg'."
@@ -68,13 +70,33 @@ class _Frozen:
         gc.collect()
 
     def __call__(self, pictures):
-        return [*self.graph(tensorflow().constant(np.stack(pictures)))[0].numpy()]
+        found = self.graph(tensorflow().constant(np.stack(pictures)))[0].numpy()
+        if len(found) != len(pictures) or not np.isfinite(found).all():
+            raise FeaturesError(
+                f"For {len(pictures)} pictures the network gave {len(found)} vectors, or numbers "
+                "that are none. Check `prepare`: it must treat each picture by itself."
+            )
+        return [*found]
+
+
+def _shapes(model):
+    """Return the model's input and output shape, () where it has none, or several."""
+    shapes = [getattr(model, which, None) for which in ("input_shape", "output_shape")]
+    return [tuple(shape) if isinstance(shape, tuple) else () for shape in shapes]
 
 
 def _digest(model, prepare):
-    """Return what tells these weights, and this preparation, from any others."""
-    ramp = np.arange(0, 256, 5, dtype=np.float32).repeat(3).reshape(1, 1, -1, 3)
-    found = hashlib.sha256(np.asarray(prepare(ramp)).round(2).tobytes())
+    """Return what tells this network, its weights and its preparation from any others.
+
+    The preparation is known by what it makes of some colours, the rest of the computer's precision.
+    """
+    colours = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 3)).astype(np.float32)
+    made = np.asarray(tensorflow().cast(prepare(tensorflow().constant(colours)), "float32"))
+    found = hashlib.sha256(made.round(2).tobytes())
+    for layer in model.layers:
+        kind, config = layer.__class__.__name__, layer.get_config()
+        config.pop("name", None)  # Keras counts it up within a session
+        found.update(json.dumps([kind, config], sort_keys=True, default=str).encode())
     for array in model.get_weights():
         found.update(np.ascontiguousarray(array))
     return found.hexdigest()[:8]

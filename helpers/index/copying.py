@@ -159,7 +159,11 @@ class CopyResult:
 
 def copy(index: Index, uri: str, token: str, delete_most: bool, progress: bool) -> CopyResult:
     """Copy `index` to the Milvus at `uri`, as `Index.copy_to` says."""
-    settings = from_environment({"MILVUS_URI": uri, "MILVUS_TOKEN": token})
+    if not str(uri or "").strip():
+        raise MilvusError(
+            f"{uri!r} names no Milvus to copy to. Give a path that ends in .db, or http://host:19530."
+        )
+    settings = from_environment({"MILVUS_URI": str(uri), "MILVUS_TOKEN": token})
     if _same_place(settings.milvus_uri, index.uri):
         raise MilvusError(
             f"{index.name} is at {uri} already. Name another Milvus to copy it to: a path that "

@@ -12,7 +12,7 @@ https://milvus.io/blog/introducing-the-milvus-sizing-tool-calculating-and-optimi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log2
+from math import ceil, inf, log2
 from pathlib import Path
 from typing import Any
 
@@ -339,14 +339,20 @@ def needs(
     Raises CapacityError for what makes no sense. Sources of the limits: https://milvus.io/docs/
     v2.3.x/load_collection.md (90 % of memory; replicas).
     """
-    if min(vectors, dim, replicas, hours) <= 0 or min(searches, new_per_day) < 0:
+    whole = all(isinstance(one, int) and 0 < one < 10**15 for one in (vectors, dim, replicas))
+    if not (whole and 0 < hours < inf and 0 <= searches < inf and 0 <= new_per_day < inf):
         raise CapacityError(
             "Vectors, dimension, replicas and hours must be more than 0, and searches and new "
-            "pictures at least 0. Choose again."
+            "pictures at least 0, all of them numbers that one can count to. Choose again."
         )
     prices, by = prices or Prices(), constants or fit(measured())
     rows_only = memory_bytes(vectors, dim, index_type, by) - by.base
     usable = FULL * prices.node_memory - by.base
+    if usable <= 0 or min(prices.node_cores, prices.cpu_rate, prices.gpu_rate) <= 0:
+        raise CapacityError(
+            f"A node of {size(prices.node_memory)} holds nothing but the server itself, or does no "
+            "work. Give Prices larger ones."
+        )
     busy = searches * core_seconds(vectors, dim, index_type, by) / (BUSY * prices.node_cores)
     holding = replicas * ceil(rows_only / usable)
     nodes = max(holding, ceil(busy))

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +51,7 @@ class Load:
 
 def load_test(
     call: Callable[[], Any] | str,
-    clients: Iterable[int] = CLIENTS,
+    clients: Iterable[int] | int = CLIENTS,
     seconds: float = 5.0,
     progress: bool = True,
 ) -> list[Load]:
@@ -60,8 +61,9 @@ def load_test(
     from many threads at once. A text is a URL that is fetched; a status of 400 or more is an error.
     Every client's first call isn't timed, because it opens a connection. Raises LoadTestError.
     """
-    clients = list(clients)
-    if not clients or min(clients) < 1 or seconds <= 0:
+    clients = [clients] if isinstance(clients, int) else list(clients)
+    whole = all(isinstance(count, int) and count >= 1 for count in clients)
+    if not (clients and whole and 0 < seconds < float("inf")):
         raise LoadTestError(
             f"clients is {clients} and seconds {seconds}, but there must be at least one client "
             "and some time. Choose again."
@@ -88,13 +90,14 @@ def _crowd(call, count, seconds, bar):
     """Let so many clients call until time is up."""
     bar.set_description(f"{count} clients" if count > 1 else "1 client")
     crowd = _Crowd(call, count)
-    crowd.begin()
     try:
+        crowd.begin()
         while (spent := time.perf_counter() - crowd.begun) < seconds:
             time.sleep(min(TICK, seconds - spent))
             bar.update(min(seconds, time.perf_counter() - crowd.begun) - spent)
     finally:
         crowd.over.set()  # also on Ctrl-C: each ends with the call it is in
+        crowd.ready.abort()
     return crowd.load()
 
 
@@ -117,7 +120,8 @@ class _Crowd:
 
     def _client(self):
         self._ask()
-        self.ready.wait()
+        with suppress(threading.BrokenBarrierError):  # Ctrl-C before all were there
+            self.ready.wait()
         while not self.over.is_set():
             started = time.perf_counter()
             if self._ask():
@@ -127,7 +131,7 @@ class _Crowd:
         """Return whether the call was answered; count the error if not."""
         try:
             self.call()
-        except Exception as error:
+        except BaseException as error:  # whatever it is, the others wait for this client
             with self.lock:  # += is not one step
                 self.errors[told(error)] += 1
             time.sleep(PAUSE)

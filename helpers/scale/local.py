@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -59,10 +59,18 @@ class LocalServer(AbstractContextManager):
     def start(self, progress: bool = True) -> Self:
         """Start it, also again on the same port, and wait until it's ready; return self.
 
-        Raises LocalServerError, with the end of its log, when it ends instead.
+        One that is running stays as it is. Raises LocalServerError, with the end of its log, when
+        it ends instead.
         """
+        if self.process and self.process.poll() is None:
+            return self
+        if self._listens():
+            raise LocalServerError(
+                f"Another program listens at port {self.port}, which {self.name} was to have. "
+                "Make a new server, which gets another port, and start that."
+            )
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("w", encoding="utf-8") as log:
+        with self.log.open("w", encoding="utf-8") as log, _explained(self.name):
             self.process = subprocess.Popen(
                 [*self._command, f"--port={self.port}"],
                 cwd=ROOT,
@@ -83,7 +91,7 @@ class LocalServer(AbstractContextManager):
         end = time.monotonic() + START_SECONDS
         shown = {"desc": f"starting {self.name}", "bar_format": "{desc} … {elapsed}"}
         with tqdm(**shown, delay=2, disable=not progress) as bar:
-            while not self._ready():
+            while self.process.poll() is not None or not self._ready():
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise LocalServerError(
                         f"{self.name} didn't start: {_last_line(self.log)} "
@@ -93,13 +101,18 @@ class LocalServer(AbstractContextManager):
                 bar.update()
 
     def _ready(self):
-        try:
-            if self._health:
-                return requests.get(f"{self.uri}{self._health}", timeout=10).ok
+        if not self._health:
+            return self._listens()
+        with requests.Session() as session, suppress(requests.RequestException):
+            session.trust_env = False  # a proxy doesn't know this computer's ports
+            return session.get(f"{self.uri}{self._health}", timeout=10).ok
+        return False
+
+    def _listens(self):
+        with suppress(OSError):
             socket.create_connection((HERE, self.port), 1).close()
-        except (OSError, requests.RequestException):
-            return False
-        return True
+            return True
+        return False
 
     def stop(self) -> None:
         """Ask it to end, and wait until it has."""
@@ -111,8 +124,8 @@ class LocalServer(AbstractContextManager):
                 self.kill()
 
     def kill(self) -> None:
-        """End it at once, as a power cut would."""
-        if self.process:
+        """End it without warning, as a crash would."""
+        if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
 
@@ -121,8 +134,19 @@ class LocalServer(AbstractContextManager):
 
     def __del__(self):
         """Leave no process behind when the notebook's variable or its kernel goes."""
-        if self.process and self.process.poll() is None:
-            self.process.kill()
+        self.kill()
+
+
+@contextmanager
+def _explained(name):
+    """Say in a sentence why a program can't even be started."""
+    try:
+        yield
+    except OSError as error:
+        raise LocalServerError(
+            f"{name} can't be started ({error.strerror or error}). Set the environment up again "
+            "with make setup, and check that the data folder can be written to."
+        ) from None
 
 
 def milvus_server(folder: Path) -> LocalServer:

@@ -76,7 +76,25 @@ def test_other_weights_and_another_preparation_are_other_names(network, keras):
     assert network.name.startswith("vgg16-block4-64-")
 
 
-@pytest.mark.parametrize("name", ["", "../up", "a b", "x/y"])
+def test_what_has_no_weights_is_in_the_name_too(network, keras):
+    def named(pool=keras.layers.GlobalAveragePooling2D, prepare=lambda pixels: pixels):
+        taken = keras.Input((16, 16, 3))
+        keras.utils.set_random_seed(1)
+        mapped = keras.layers.Conv2D(4, 3)(taken)
+        return KerasNetwork(keras.Model(taken, pool()(mapped)), "small", prepare).name
+
+    assert named() == named()
+    others = named(keras.layers.GlobalMaxPooling2D), named(prepare=lambda p: p[..., ::-1])
+    assert len({named(), *others}) == 3
+
+
+def test_a_preparation_that_mixes_pictures_is_refused(network, some):
+    doubled = KerasNetwork(network.model, "doubled", lambda p: tensorflow().concat([p, p], 0))
+    with pytest.raises(FeaturesError, match="treat each picture by itself"):
+        doubled.embed(some[0].path)
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a b", "x/y", "x" * 300, None])
 def test_a_name_that_is_no_folder_is_refused(network, name):
     with pytest.raises(FeaturesError, match="letters, digits and hyphens"):
         KerasNetwork(network.model, name)

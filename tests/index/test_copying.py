@@ -218,3 +218,9 @@ def test_to_a_server_and_back(here, there, elsewhere):
     lite, served, again = (hits(one, queries) for one in (here, there, elsewhere))
     assert lite == again
     assert [ids(found) for found in lite] == [ids(found) for found in served]
+
+
+@pytest.mark.parametrize("nowhere", ["", "  ", None])
+def test_a_copy_to_nowhere_is_refused(filled, nowhere):
+    with pytest.raises(MilvusError, match="names no Milvus to copy to"):
+        filled[0].copy_to(nowhere)

@@ -34,6 +34,26 @@ def test_a_milvus_that_is_killed_comes_back_with_all_rows_at_the_same_address(he
     server.stop()  # twice is harmless
 
 
+def test_starting_one_that_runs_leaves_it_as_it_is(tmp_path):
+    with milvus_server(tmp_path / "served").start(progress=False) as server:
+        process = server.process
+        assert server.start(progress=False).process is process
+    assert process.returncode is not None
+
+
+def test_another_program_on_its_port_is_not_taken_for_it(tmp_path):
+    with milvus_server(tmp_path / "served").start(progress=False) as server:
+        other = milvus_server(tmp_path / "other")
+        other.port = server.port
+        with pytest.raises(LocalServerError, match="Another program listens"):
+            other.start(progress=False)
+
+
+def test_a_program_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(LocalServerError, match="can't be started"):
+        LocalServer("It", ["no-such-program"], tmp_path / "it.log").start(progress=False)
+
+
 @pytest.mark.weights
 def test_the_service_answers_over_a_milvus_elsewhere(shared_settings, tmp_path):
     settings = replace(real(shared_settings), data=TEST_DATA)

@@ -3,6 +3,7 @@
 Loads are those of `scale.load_test`, with `clients` and `p50`, in milliseconds.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,8 +31,9 @@ def sized(answer: tuple[int, str], needs: Callable[[int, str], Any]) -> str | bo
         for dim in (64, 512)
         for kind in ("HNSW", "IVF_SQ8", "EXACT")
     }
-    answer, least = tuple(answer), min(prices.values())
-    if answer not in prices:
+    least = min(prices.values())
+    answer = tuple(answer) if isinstance(answer, list) else answer
+    if not isinstance(answer, tuple) or answer not in prices:
         return Mistake("Give 64 or 512, and then HNSW, IVF_SQ8 or EXACT, in quotes.")
     if prices[answer] <= 1.01 * least:
         return f"Right: {needs(*answer)}"
@@ -78,7 +80,10 @@ def nothing_lost(answer: Any, original: Any, queries: NDArray) -> str | bool:
 
     `queries`: (n, dim) float32, searched for on both sides.
     """
-    if answer is original or answer.uri == original.uri:
+    same = answer.uri == original.uri or os.path.realpath(answer.uri) == os.path.realpath(
+        original.uri
+    )
+    if answer is original or same:
         return Mistake("That is the original. Copy it to another address, and open it there.")
     held, wanted = answer.digests(), original.digests()
     lost, strange = wanted.keys() - held.keys(), held.keys() - wanted.keys()

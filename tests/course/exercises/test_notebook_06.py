@@ -1,6 +1,7 @@
 """Notebook 06's exercises: where latency doubles, and a collection that has moved whole."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from exercise_kit import ODD, accepts, says, stands
@@ -94,3 +95,31 @@ def test_known_mistakes_about_a_copy_are_named(original, copy, vectors_kit, caps
 
 def test_a_copy_stands_any_answer(original, vectors_kit, capsys):
     stands(moved(original, vectors_kit[1]), capsys)
+
+
+# 1. A system for ten million
+
+
+PRICES = {"HNSW": 30, "IVF_SQ8": 10, "EXACT": 90}
+
+
+def needs(dim, kind):
+    return SimpleNamespace(monthly=PRICES[kind] * dim)
+
+
+def sized(answer):
+    return exercises.sized(answer, needs)
+
+
+def test_the_cheapest_system_is_right(capsys):
+    assert accepts(sized, (64, "IVF_SQ8"), capsys).startswith("Right: ")
+    assert exercises.sized([64, "IVF_SQ8"], needs) is True
+
+
+def test_known_mistakes_about_a_system_are_named(capsys):
+    assert "That costs $1,920 a month, and another $640." in says(sized, (64, "HNSW"), capsys)
+    assert "Give 64 or 512" in says(sized, ("IVF_SQ8", 64), capsys)
+
+
+def test_a_system_stands_any_answer_even_an_endless_one(capsys):
+    stands(sized, capsys, [*ODD, iter(int, 1)])
