@@ -5,7 +5,6 @@ the search service. To everybody who calls them, they are an address.
 """
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from helpers import settings as _settings
 from helpers.errors import PlainError
 from helpers.settings import ROOT, Settings
 
+WATCHED = (sys.executable, "-m", "helpers.scale.watched")
 START_SECONDS = 600  # the service may have pictures to embed first
 STOP_SECONDS = 30
 HERE = "127.0.0.1"
@@ -72,10 +72,10 @@ class LocalServer(AbstractContextManager):
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("w", encoding="utf-8") as log, _explained(self.name):
             self.process = subprocess.Popen(
-                [*self._command, f"--port={self.port}"],
+                [*WATCHED, *self._command, f"--port={self.port}"],
                 cwd=ROOT,
                 env={**os.environ, **self._environ},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C and Interrupt Kernel are for the notebook alone
@@ -116,18 +116,26 @@ class LocalServer(AbstractContextManager):
 
     def stop(self) -> None:
         """Ask it to end, and wait until it has."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+        if self._told("stop\n"):
             try:
                 self.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                self.kill()
+                self.process.kill()  # whoever watches it, and so, in time, the server
+                self.process.wait()
 
     def kill(self) -> None:
         """End it without warning, as a crash would."""
-        if self.process and self.process.poll() is None:
-            self.process.kill()
+        if self._told("kill\n"):
             self.process.wait()
+
+    def _told(self, word):
+        """Tell the process that watches the server; return whether there was one."""
+        if not self.process or self.process.poll() is not None:
+            return False
+        with suppress(OSError):  # it ends just now
+            self.process.stdin.write(word.encode())
+            self.process.stdin.close()
+        return True
 
     def __exit__(self, *_):
         self.stop()

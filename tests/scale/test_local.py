@@ -2,8 +2,11 @@
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -50,8 +53,32 @@ def test_another_program_on_its_port_is_not_taken_for_it(tmp_path):
 
 
 def test_a_program_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(LocalServerError, match="can't be started"):
+    with pytest.raises(LocalServerError, match="didn't start: FileNotFoundError"):
         LocalServer("It", ["no-such-program"], tmp_path / "it.log").start(progress=False)
+
+
+KERNEL = """
+import sys, time
+from pathlib import Path
+from helpers.scale import milvus_server
+server = milvus_server(Path(sys.argv[1])).start(progress=False)
+print(server.port, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_kernel_that_is_killed_leaves_no_server_behind(tmp_path, how):
+    command = [sys.executable, "-c", KERNEL, str(tmp_path / "served")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as kernel:
+        port = int(kernel.stdout.readline())
+        kernel.send_signal(how)
+    for _ in range(100):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            time.sleep(0.1)
+            continue
+        return
+    pytest.fail("the server goes on")
 
 
 @pytest.mark.weights
