@@ -29,12 +29,12 @@ def timed(function, *arguments, **options):
 
 def test_the_server_is_killed_during_searches_a_load_and_an_index_build(fragile, monkeypatch):
     """And started again: the load goes on by itself, the others at the next call."""
-    monkeypatch.setattr(collection, "ROWS_PER_CALL", 50)
     monkeypatch.setattr(collection, "READ_AGAIN", 3)
     pictures, values = some_pictures(2000), clustered(2000)
     with fragile.index("read") as read, fragile.index("load") as load, fragile.index("build") as b:
         for index in (read, b):
             index.sync(pictures, values, progress=False)
+        monkeypatch.setattr(collection, "ROWS_PER_CALL", 10)  # so it's killed between two of them
         with ThreadPoolExecutor() as pool:
             loading = pool.submit(timed, load.sync, pictures, values, progress=False)
             while not load.count():

@@ -211,6 +211,7 @@ def test_the_readme_shows_the_measured_points(bench):
 
 @pytest.mark.slow
 @pytest.mark.server
+@pytest.mark.usefixtures("there")  # which drops what is left on the server
 def test_a_small_collection_is_measured_on_a_real_server(bench, server, monkeypatch):
     from helpers.features import Vectors
 
