@@ -20,6 +20,7 @@ from service_kit import Client, wait_until
 
 from helpers import settings as _settings
 from helpers.features import weights
+from helpers.scale import needs
 from helpers.settings import ROOT
 from search_app import __main__ as command
 from search_app.safety import OPEN
@@ -295,16 +296,13 @@ def test_no_password_is_written_down():
 
 
 def test_the_cluster_holds_what_the_capacity_model_asks_for():
-    capacity = pytest.importorskip("helpers.scale.capacity")
-    if not capacity.MEASURED.exists():
-        pytest.skip("the model has no measured points yet")
     text, values = read("milvus-values.yaml"), yaml.safe_load(read("milvus-values.yaml"))
     assert "needs(10_000_000, 64, 'HNSW')" in text
-    needs = capacity.needs(10_000_000, 64, "HNSW")
+    wanted = needs(10_000_000, 64, "HNSW")
     node = values["queryNode"]
-    assert node["replicas"] * gib(node["resources"]["limits"]["memory"]) * 0.75 >= needs.memory
+    assert node["replicas"] * gib(node["resources"]["limits"]["memory"]) * 0.75 >= wanted.memory
     # The chart makes four MinIO servers, and half of what they hold is parity.
-    assert 4 * gib(values["minio"]["persistence"]["size"]) / 2 >= 1.5 * needs.disk
+    assert 4 * gib(values["minio"]["persistence"]["size"]) / 2 >= 1.5 * wanted.disk
 
 
 def gib(text):

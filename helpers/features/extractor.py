@@ -6,9 +6,10 @@ tuning ask nothing more of an extractor than what is here.
 
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -25,7 +26,7 @@ from helpers.errors import Plain
 from helpers.features.pooling import l2_normalise
 from helpers.features.prefetch import prefetch, read
 from helpers.features.turns import Turns
-from helpers.features.vector_store import open_for_writing
+from helpers.features.vector_store import Store, open_for_writing
 from helpers.settings import Settings
 
 LONG = 60
@@ -49,7 +50,7 @@ class Vectors:
     ledger: Ledger = field(default_factory=Ledger)
 
 
-class Extractor:
+class Extractor(ABC):
     """From any picture to (dim,) float32 of length one.
 
     A subclass gives it a `name` that says how the vectors are made, the `dim` of a vector, the
@@ -67,13 +68,13 @@ class Extractor:
         self.settings = settings or _settings.from_environment()
         self.turns, self._loading, self._progress = Turns(), Lock(), progress
 
+    @abstractmethod
     def pixels(self, source: PictureSource) -> NDArray[np.uint8]:
         """Return a picture as the network takes it, (h, w, 3) uint8 RGB; raises PictureError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _open(self) -> Any:
         """Return the network: it takes at most its `batch` of pictures, and returns a list."""
-        raise NotImplementedError
 
     def pool(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (n, dim) float32 of unit norm from the network's outputs (n, …)."""
@@ -153,9 +154,13 @@ class Extractor:
         """
         with open_for_writing(self.folder(dataset_name), self.provenance()) as store:
             ledger = self._embed_missing(pictures, store, progress, watch)
-            ids = [picture.id for picture in pictures if picture.id in store.row_of]
-            store.compact(ids, [(entry.path, entry.reason) for entry in ledger.entries])
-            return Vectors(ids, store.vectors(ids, self.columns()), self.name, ledger)
+            return self.gathered(pictures, store, ledger)
+
+    def gathered(self, pictures: Sequence[Picture], store: Store, ledger: Ledger) -> Vectors:
+        """Return the Vectors of `pictures` that are in the store, after putting it in order."""
+        ids = [picture.id for picture in pictures if picture.id in store.row_of]
+        store.compact(ids, [(entry.path, entry.reason) for entry in ledger.entries])
+        return Vectors(ids, store.vectors(ids, self.columns()), self.name, ledger)
 
     def _warmed_up(self):
         """Return the network after one picture and one batch, visibly; note what a picture took."""
@@ -171,33 +176,29 @@ class Extractor:
 
     def _embed_missing(self, pictures, store, progress, watch):
         """Embed what the store doesn't have yet, batch by batch; return the ledger of failures."""
-        todo, ledger = [picture for picture in pictures if not store.done(picture)], Ledger()
-        total, done = len(pictures), len(pictures) - len(todo)
-        if progress and done:
-            print(f"{self.name}: {done:,} of {total:,} were already done.")
+        todo = left_to_do(self.name, pictures, store.done, progress)
+        ledger, total, done = Ledger(), len(pictures), len(pictures) - len(todo)
         if not todo:
             return ledger
         network = self.network
-        if progress and len(todo) * self.seconds > LONG:
-            print(_forecast(len(todo), len(todo) * self.seconds))
+        if progress:
+            forecast(len(todo), self.seconds)
         bar = tqdm(total=total, initial=done, desc=self.name, disable=not progress)
         batches = prefetch(lambda one: read(one, self.pixels), todo, network.batch)
-        try:
-            # Ctrl-C strikes the main thread. In the middle of TensorFlow it comes out as an
-            # unrelated SystemError, so each batch is computed and kept in a thread beside it.
-            with bar, closing(batches), ThreadPoolExecutor(1, "network") as beside:
-                for loaded in batches:
-                    if watch:
-                        watch(done, total)
-                    beside.submit(self._embed_batch, network, loaded, store, ledger).result()
-                    done += len(loaded)
-                    bar.update(len(loaded))
-        except KeyboardInterrupt:
-            kept = sum(picture.id in store.row_of for picture in pictures)
-            raise ExtractionInterrupted(
-                f"Stopped with {kept:,} of {total:,} pictures done; they are kept. "
-                "Run it again to continue from there."
-            ) from None
+        # Ctrl-C strikes the main thread. In the middle of TensorFlow it comes out as an unrelated
+        # SystemError, so each batch is computed and kept in a thread beside it.
+        with (
+            kept_when_interrupted(pictures, store),
+            bar,
+            closing(batches),
+            ThreadPoolExecutor(1, "network") as beside,
+        ):
+            for loaded in batches:
+                if watch:
+                    watch(done, total)
+                beside.submit(self._embed_batch, network, loaded, store, ledger).result()
+                done += len(loaded)
+                bar.update(len(loaded))
         return ledger
 
     def _embed_batch(self, network, loaded, store, ledger):
@@ -213,11 +214,40 @@ class Extractor:
             store.append(fingerprints, np.stack([self.row(each) for each in outputs]))
 
 
-def _forecast(count, seconds):
-    """Return how long `count` pictures will take, and what to do for whom that is too long."""
-    time = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
-    return (
-        f"{count:,} pictures will take about {time} on this computer. You can interrupt at any "
-        "moment; what is done is kept. To begin with fewer, set BOOTCAMP_DATASET to voc:500, or to "
-        "a folder of fewer pictures."
-    )
+# What an extraction says, here or on a cluster
+
+
+def left_to_do(
+    name: str, pictures: Sequence[Picture], is_done: Callable[[Picture], bool], tell: bool
+) -> list[Picture]:
+    """Return the pictures that aren't done yet, after telling how many are."""
+    todo = [picture for picture in pictures if not is_done(picture)]
+    if tell and len(todo) < len(pictures):
+        done = len(pictures) - len(todo)
+        print(f"{name}: {done:,} of {len(pictures):,} were already done.")
+    return todo
+
+
+def forecast(count: int, seconds: float) -> None:
+    """Tell how long `count` pictures will take at `seconds` each, if that is LONG."""
+    total = count * seconds
+    if total > LONG:
+        time = f"{total / 60:.0f} minutes" if total >= 90 else f"{total:.0f} seconds"
+        print(
+            f"{count:,} pictures will take about {time}. You can interrupt at any moment; what is "
+            "done is kept. To begin with fewer, set BOOTCAMP_DATASET to voc:500, or to a folder of "
+            "fewer pictures."
+        )
+
+
+@contextmanager
+def kept_when_interrupted(pictures: Sequence[Picture], store: Store) -> Iterator[None]:
+    """Turn Ctrl-C into an ExtractionInterrupted that says how many pictures are in the store."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = sum(picture.id in store.row_of for picture in pictures)
+        raise ExtractionInterrupted(
+            f"Stopped with {kept:,} of {len(pictures):,} pictures done; they are kept. "
+            "Run it again to continue from there."
+        ) from None

@@ -73,8 +73,8 @@ class _Frozen:
         found = self.graph(tensorflow().constant(np.stack(pictures)))[0].numpy()
         if len(found) != len(pictures) or not np.isfinite(found).all():
             raise FeaturesError(
-                f"For {len(pictures)} pictures the network gave {len(found)} vectors, or numbers "
-                "that are none. Check `prepare`: it must treat each picture by itself."
+                f"For {len(pictures)} pictures the network returned {len(found)} vectors, or NaN. "
+                "Check `prepare`: it must treat each picture by itself."
             )
         return [*found]
 

@@ -83,7 +83,7 @@ def restore(
     folder, here = Path(folder), settings or _settings.from_environment()
     manifest, failed = _manifest(folder), 0
     if not manifest:
-        raise MilvusError(f"There is no backup in {folder}. Name the folder that save was given.")
+        raise MilvusError(f"{folder} holds no backup. Name the folder that you saved to.")
     _check_names(wanted, manifest, folder)
     chosen = {name: manifest[name] for name in wanted or manifest}
     for entry in chosen.values():
@@ -120,7 +120,7 @@ def _restored(path, replace, here):
         others = 0 if replace else sum(map(len, _others(index, file)))
         if others:
             raise MilvusError(
-                f"In Milvus are {others:,} rows that the backup doesn't hold, or holds otherwise. "
+                f"Milvus has {others:,} rows that are missing from the backup, or differ from it. "
                 "Save them to another folder first; then add --replace to lose them."
             )
         result = make_equal(index, file, delete_most=True)
@@ -136,7 +136,7 @@ def _others(index, file):
 
 
 def _manifest(folder):
-    """Return {name: {file, rows, sha256, date}}, empty where there is no backup."""
+    """Return {name: {file, rows, sha256, date}}, or {} if nothing was saved there yet."""
     path, kinds = folder / MANIFEST, {"file": str, "rows": int, "sha256": str, "date": str}
     found = read_json(path)
     for entry in found.values():

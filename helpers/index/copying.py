@@ -161,7 +161,7 @@ def copy(index: Index, uri: str, token: str, delete_most: bool, progress: bool) 
     """Copy `index` to the Milvus at `uri`, as `Index.copy_to` says."""
     if not str(uri or "").strip():
         raise MilvusError(
-            f"{uri!r} names no Milvus to copy to. Give a path that ends in .db, or http://host:19530."
+            f"{uri!r} isn't an address. Give a path that ends in .db, or http://host:19530."
         )
     settings = from_environment({"MILVUS_URI": str(uri), "MILVUS_TOKEN": token})
     if _same_place(settings.milvus_uri, index.uri):

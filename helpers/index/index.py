@@ -122,7 +122,7 @@ class Index(Collection):
             )
 
     def start_over(self) -> None:
-        """Make the collection anew, without any rows, and with an index of the same type."""
+        """Replace the collection with an empty one that has the same type of index."""
         index_type = self.index_type()
         self._call("drop", "drop_collection")
         self._open(index_type)

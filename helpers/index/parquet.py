@@ -113,7 +113,7 @@ class File:
         try:
             yield
         except FileNotFoundError:
-            raise MilvusError(f"There is no file {self.path}. Check its name.") from None
+            raise MilvusError(f"{self.path} doesn't exist. Check the path.") from None
         except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
             raise self._unreadable(error) from None
 

@@ -8,10 +8,13 @@ from helpers.lazy import lazy_exports
 
 __all__, __getattr__, __dir__ = lazy_exports(
     __name__,
-    capacity=("Capacity", "CapacityError", "Prices", "against_measured", "needs"),
+    capacity=("CapacityError", "against_measured"),
+    cluster=("ClusterError",),
+    kept=("sync_kept",),
     load=("Load", "LoadTestError", "doubled", "load_table", "load_test"),
     local=("LocalServer", "LocalServerError", "milvus_server", "search_service"),
     plans=("Plan", "plan"),
-    ray_extract=("Batch", "ClusterError", "ClusterVectors", "extract_on_cluster", "sync_kept"),
+    ray_extract=("Batch", "ClusterVectors", "extract_on_cluster"),
+    sizing=("Capacity", "Prices", "needs"),
     sources=("SourceError", "list_remote"),
 )

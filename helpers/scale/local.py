@@ -66,8 +66,8 @@ class LocalServer(AbstractContextManager):
             return self
         if self._listens():
             raise LocalServerError(
-                f"Another program listens at port {self.port}, which {self.name} was to have. "
-                "Make a new server, which gets another port, and start that."
+                f"Another program has taken port {self.port}, so {self.name} can't start there. "
+                "Create the server again: it gets another port."
             )
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("w", encoding="utf-8") as log, _explained(self.name):

@@ -1,6 +1,6 @@
 """From a capacity to a plan: which index, how many shards, and how to get the rows in.
 
-Everything here is worked out by `capacity`, and no better than its measured points.
+Everything here is worked out by `sizing`, and no better than the measured points behind it.
 """
 
 from collections.abc import Iterator
@@ -10,15 +10,13 @@ from typing import Any
 
 from helpers.scale.capacity import (
     SEGMENT_BYTES,
-    Capacity,
     Constants,
     core_seconds,
     fit,
     measured,
     memory_bytes,
-    needs,
-    size,
 )
+from helpers.scale.sizing import Capacity, needs, size
 
 MAP = {512: 0.724, 64: 0.874}
 """Mean average precision of the original 512 numbers and of the tuned 64, on 600 photographs: the

@@ -14,13 +14,11 @@ import argparse
 import logging
 import os
 import re
-import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,12 +28,13 @@ from helpers import dataset
 from helpers import settings as _settings
 from helpers.dataset.pictures import Ledger, Picture
 from helpers.errors import PlainError
-from helpers.features import VGG16, ExtractionInterrupted, Vectors, int8, runtime, weights
-from helpers.features.vector_store import Store, open_for_writing
-from helpers.index import Index, SyncResult
-from helpers.index.copying import make_equal
-from helpers.index.schema import rows_by_id
+from helpers.features import VGG16, ExtractionInterrupted, Vectors, int8, weights
+from helpers.features.extractor import forecast, kept_when_interrupted, left_to_do
+from helpers.features.vector_store import open_for_writing
+from helpers.index import Index
 from helpers.scale import sources
+from helpers.scale.cluster import ClusterError, connected, plain_errors
+from helpers.scale.kept import sync_kept
 from helpers.scale.worker import NOT_THERE, Embedder, fingerprints_of, pictures_table
 from helpers.search import tuning
 from helpers.search.engine import extractor_for
@@ -46,13 +45,6 @@ if TYPE_CHECKING:
 BATCH = 64
 """Pictures handed out at once: what a lost worker has to do again. Fewer, and the time between two
 batches, when the network waits for the first picture to be decoded, would show."""
-
-LONG = 60
-"""Seconds from which on an extraction is announced."""
-
-
-class ClusterError(PlainError, RuntimeError):
-    """Ray isn't installed, no cluster answers, or its workers can't do what they should."""
 
 
 @dataclass(frozen=True)
@@ -95,25 +87,8 @@ def extract_on_cluster(
         ledger, batches = _embed_missing(
             extractor, pictures, store, (address, workers), files, progress
         )
-        ids = [picture.id for picture in pictures if picture.id in store.row_of]
-        store.compact(ids, [(entry.path, entry.reason) for entry in ledger.entries])
-        values = store.vectors(ids, extractor.columns())
-        return ClusterVectors(ids, values, extractor.name, ledger, batches)
-
-
-def sync_kept(
-    index: Index,
-    pictures: Sequence[Picture | sources.Remote],
-    extractor: VGG16,
-    progress: bool = True,
-    delete_most: bool = False,
-) -> SyncResult:
-    """Make `index` hold what the store has of these pictures, as `Index.sync` does, page by page.
-
-    Never more than some thousand vectors are in memory. Returns and raises what `sync` does.
-    """
-    store = Store(extractor.folder(index.dataset_name), extractor.provenance())
-    return make_equal(index, _Kept(pictures, store, extractor.columns()), delete_most, progress)
+        made = extractor.gathered(pictures, store, ledger)
+        return ClusterVectors(made.ids, made.values, made.name, ledger, batches)
 
 
 # The driver: what is missing, a cluster to compute it, and what comes back
@@ -121,28 +96,20 @@ def sync_kept(
 
 def _embed_missing(extractor, pictures, store, cluster, files, progress):
     """Embed what the store doesn't have yet; return the ledger of failures, and the batches."""
-    there = store.done if files is None else lambda one: sources.unchanged(one, store)
-    todo, ledger, batches = [one for one in pictures if not there(one)], Ledger(), []
-    total, done = len(pictures), len(pictures) - len(todo)
-    if progress and done:
-        print(f"{extractor.name}: {done:,} of {total:,} were already done.")
+    is_done = store.done if files is None else lambda one: sources.unchanged(one, store)
+    todo = left_to_do(extractor.name, pictures, is_done, progress)
+    ledger, batches, total = Ledger(), [], len(pictures)
     if not todo:
         return ledger, batches
-    try:
-        with _connected(*cluster) as (count, processors):
-            if progress:
-                print(_told(count, processors))
-            stream = _computed(extractor, todo, files, count, processors)
-            with closing(stream), _Bar(extractor.name, total, done, count, progress) as bar:
-                for table in stream:
-                    batches.append(_keep(table, store, ledger, files))
-                    bar.update(batches[-1])
-    except KeyboardInterrupt:
-        kept = sum(picture.id in store.row_of for picture in pictures)
-        raise ExtractionInterrupted(
-            f"Stopped with {kept:,} of {total:,} pictures done; they are kept. "
-            "Run it again to continue from there."
-        ) from None
+    with kept_when_interrupted(pictures, store), connected(*cluster) as (count, processors):
+        if progress:
+            print(_told(count, processors))
+        stream = _computed(extractor, todo, files, count, processors)
+        done = total - len(todo)
+        with closing(stream), _Bar(extractor.name, total, done, count, progress) as bar:
+            for table in stream:
+                batches.append(_keep(table, store, ledger, files))
+                bar.update(batches[-1])
     return ledger, batches
 
 
@@ -158,7 +125,7 @@ def _computed(extractor, todo, files, count, processors):
     context = DataContext.get_current().copy()
     context.enable_progress_bars = context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    with DataContext.current(context), _plain_errors():
+    with DataContext.current(context), plain_errors():
         tables = [
             pictures_table(todo[start : start + BATCH]) for start in range(0, len(todo), BATCH)
         ]
@@ -206,97 +173,6 @@ def _keep(table, store, ledger, files):
     return Batch(*who, tuple(ids))
 
 
-# The cluster
-
-
-@contextmanager
-def _connected(address, workers) -> Iterator[tuple[int, int]]:
-    """Yield (workers, processors of each) of a cluster, and let go of it afterwards."""
-    # Ray reads these where its processes start: no reports home, and (ray 2.60.0) no warning about
-    # the arguments that Ray Data itself gives its actors.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise ClusterError(
-            f"Ray isn't installed ({error}). Install it with: pip install '.[scale]'"
-        ) from None
-    ours = not ray.is_initialized()
-    try:
-        if ours:
-            with runtime.silence_stderr():
-                _start(ray, address)
-        nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
-        yield share(nodes, workers)
-    finally:
-        if ours:
-            ray.shutdown()
-
-
-def _start(ray, address):
-    """Start Ray on this machine, or join the cluster at `address`."""
-    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-    if address == "local":
-        small = {"include_dashboard": False, "object_store_memory": 300 * 2**20}
-        ray.init("local", num_cpus=os.cpu_count(), **small, **quiet)
-        return
-    try:
-        # Workaround (ray 2.60.0): where a cluster was killed its address is still noted, and `init`
-        # tries it for minutes; so it is looked up and knocked at first. Upstream: none known.
-        # Test: test_nobody_answers.
-        if address == "auto":
-            from ray._private.services import canonicalize_bootstrap_address
-
-            address = canonicalize_bootstrap_address("auto") or "auto:"
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host, int(port)), 10).close()
-        code = Path(__file__).resolve().parents[1]
-        ray.init(address, runtime_env={"py_modules": [str(code)]}, **quiet)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ClusterError(
-            f"No Ray cluster answers at {address} ({' '.join(str(error).split())[:160]}). Start "
-            "one with `ray start --head --port=6379`, let the other machines join it with "
-            "`ray start --address=HOST:6379`, and give this HOST:6379, or auto on one of them."
-        ) from None
-
-
-def share(nodes: Sequence[float], workers: int | None = None) -> tuple[int, int]:
-    """Return (workers, processors of each) for machines with so many processors.
-
-    Without `workers`, each machine has one, or several where it's a multiple of the smallest; else
-    each gets as many processors as fit so many workers. There are never more than processors.
-    """
-    nodes = [int(processors) for processors in nodes if processors >= 1]
-    if not nodes:
-        raise ClusterError("The cluster has no processors. Let a machine join it: `ray start`.")
-    if workers is None:
-        return sum(one // min(nodes) for one in nodes), min(nodes)
-    workers = max(1, min(workers, sum(nodes)))
-    sizes = range(max(nodes), 0, -1)
-    return workers, next(size for size in sizes if sum(one // size for one in nodes) >= workers)
-
-
-@contextmanager
-def _plain_errors():
-    """Raise what Ray raises as a ClusterError, or as the PlainError that a worker met."""
-    from ray.exceptions import RayError
-
-    try:
-        yield
-    except RayError as error:
-        cause = getattr(error, "cause", None)
-        if isinstance(cause, PlainError):
-            raise cause from None
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ClusterError(
-            f"The workers stopped ({lines[-1].strip()[:200]}). What they did is kept: run it again "
-            "when the cluster is well; `ray status` and its dashboard say more."
-        ) from None
-
-
 # What the user sees
 
 
@@ -327,20 +203,9 @@ class _Bar:
             self.bar.update(len(batch.ids))
         elif self.progress:
             seconds = (batch.ended - batch.begun) / len(batch.ids) / self.workers
-            if text := _forecast(self.total - self.done, seconds):
-                print(text)
+            forecast(self.total - self.done, seconds)
             options = {"initial": self.done, "desc": self.name, "unit": " pictures"}
             self.bar = tqdm(total=self.total, **options)
-
-
-def _forecast(count, seconds):
-    """Return how long `count` pictures will take at `seconds` each, or "" if that isn't long."""
-    if count * seconds <= LONG:
-        return ""
-    return (
-        f"{count:,} pictures will take about {count * seconds / 60:.0f} minutes. You can interrupt "
-        "at any moment; what is done is kept."
-    )
 
 
 def summary(batches: Sequence[Batch]) -> str:
@@ -353,37 +218,6 @@ def summary(batches: Sequence[Batch]) -> str:
         count, busy = sum(len(b.ids) for b in mine), sum(b.ended - b.begun for b in mine)
         lines.append(f"  {machine}, process {pid}: {count:,} pictures, {count / busy:.1f} a second")
     return "\n".join(lines)
-
-
-# To Milvus
-
-
-class _Kept:
-    """Pictures and their vectors in a store, as a Source of rows that `copying` writes."""
-
-    def __init__(self, pictures, store, columns):
-        self.told, self.store, self.columns = f"The store {store.folder}", store, columns
-        self.pictures = {one.id: one for one in pictures if one.id in store.row_of}
-        self.known = {}
-        for ids in self._parts():
-            self.known |= {row["id"]: row["digest"] for row in self._rows(ids)}
-        self.total = len(self.known)
-
-    def pages(self):
-        for ids in self._parts():
-            yield {one: self.known[one] for one in ids if one in self.known}, self._rows
-
-    def digests(self, ids):
-        return {one: self.known[one] for one in ids if one in self.known}
-
-    def _parts(self, rows=1000):
-        ids = list(self.pictures)
-        return (ids[start : start + rows] for start in range(0, len(ids), rows))
-
-    def _rows(self, ids):
-        values = self.store.vectors(ids, self.columns)
-        pictures = [self.pictures[name] for name in ids]
-        return list(rows_by_id(pictures, values, values.shape[1])[0].values())
 
 
 # The command

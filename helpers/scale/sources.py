@@ -65,7 +65,7 @@ def list_remote(url: str) -> tuple["FileSystem", list[Remote], Ledger]:
         else:
             pictures[picture.id] = picture
     if not pictures:
-        raise SourceError(f"There are no pictures under {shown(url)}. Check the address.")
+        raise SourceError(f"{shown(url)} holds no pictures. Check the address.")
     return files, sorted(pictures.values(), key=lambda picture: picture.id), ledger
 
 

@@ -105,7 +105,7 @@ def test_the_commands_in_a_shell(two, elsewhere, tmp_path):
     assert done.returncode == 1
     assert "has no collection nobody of ours. It has: " in done.stderr
     done = run(two, "restore", tmp_path)
-    assert (done.returncode, "There is no backup in" in done.stderr) == (1, True)
+    assert (done.returncode, "holds no backup" in done.stderr) == (1, True)
 
 
 def test_a_second_backup_replaces_the_first(two, tmp_path):
@@ -178,7 +178,7 @@ def test_what_has_other_rows_is_left_alone(two, elsewhere, tmp_path):
     assert whole_rows(elsewhere) == before
     assert whole_rows(elsewhere, 32, MINE) == whole_rows(two, 32, MINE)
     (refused,) = [one for one in told if "NOT RESTORED" in one]
-    assert refused.startswith(f"{COLLECTION}: NOT RESTORED. In Milvus are 3 rows")
+    assert refused.startswith(f"{COLLECTION}: NOT RESTORED. Milvus has 3 rows")
     assert backup.restore(tmp_path, replace=True, settings=elsewhere) == 0
     assert everything(elsewhere) == everything(two)
 

@@ -172,7 +172,7 @@ def test_a_damaged_or_foreign_file_is_refused(filled, tmp_path, what):
 
 
 def test_a_file_that_is_not_there(filled, tmp_path):
-    with pytest.raises(MilvusError, match="There is no file"):
+    with pytest.raises(MilvusError, match="doesn't exist"):
         filled[0].import_parquet(tmp_path / "nobody.parquet")
 
 

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 from vgg_kit import jpeg, picture_of_noise, save
 
 from helpers.dataset.pictures import Picture
+from helpers.features.vector_store import read_manifest
 
 RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 
@@ -49,9 +50,13 @@ def many(folder, count):
 
 
 def rows_kept(data):
-    """Return how many rows the stores below a data folder have."""
-    files = (data / "vectors").rglob("rows-*.jsonl")
-    return sum(path.read_bytes().count(b"\n") for path in files)
+    """Return how many rows the stores below a data folder have; of a part being replaced, none."""
+    rows = 0
+    for manifest in (data / "vectors").rglob("manifest.json"):
+        part = read_manifest(manifest.parent).get("part")
+        with suppress(FileNotFoundError):  # just now replaced
+            rows += (manifest.parent / f"rows-{part}.jsonl").read_bytes().count(b"\n")
+    return rows
 
 
 def kill(pid):

@@ -11,8 +11,9 @@ from sklearn.linear_model import LinearRegression
 
 from helpers.scale import capacity as model
 from helpers.scale import plans
-from helpers.scale.capacity import CapacityError, Constants, Prices, against_measured, fit, needs
+from helpers.scale.capacity import CapacityError, Constants, against_measured, fit
 from helpers.scale.plans import plan
+from helpers.scale.sizing import Prices, needs, size
 from helpers.settings import ROOT
 
 BY = Constants(
@@ -230,6 +231,6 @@ def test_the_measured_points_say_where_they_come_from():
 
 
 def test_sizes_are_told_in_units():
-    assert [model.size(value) for value in (1e3, 2.5e6, 5.14e9, 3e12)] == [
+    assert [size(value) for value in (1e3, 2.5e6, 5.14e9, 3e12)] == [
         "1.0 kB", "2.5 MB", "5.1 GB", "3.0 TB"
     ]  # fmt: skip

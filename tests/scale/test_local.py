@@ -48,7 +48,7 @@ def test_another_program_on_its_port_is_not_taken_for_it(tmp_path):
     with milvus_server(tmp_path / "served").start(progress=False) as server:
         other = milvus_server(tmp_path / "other")
         other.port = server.port
-        with pytest.raises(LocalServerError, match="Another program listens"):
+        with pytest.raises(LocalServerError, match="Another program has taken port"):
             other.start(progress=False)
 
 

@@ -19,14 +19,9 @@ from helpers.features import VGG16, load_vectors
 from helpers.features.vector_store import Store
 from helpers.index import Index
 from helpers.scale import ray_extract, sources
-from helpers.scale.ray_extract import (
-    Batch,
-    ClusterError,
-    extract_on_cluster,
-    share,
-    summary,
-    sync_kept,
-)
+from helpers.scale.cluster import ClusterError, share
+from helpers.scale.kept import sync_kept
+from helpers.scale.ray_extract import Batch, extract_on_cluster, summary
 from helpers.scale.worker import NOT_THERE, rows_schema
 
 COUNT, BATCH = 80, 8
@@ -290,7 +285,7 @@ def test_a_source_says_what_it_leaves_out_and_hides_its_key(tmp_path):
             sources.list_remote(url.replace("/pictures", "/none"))
         assert "secret" not in str(told.value)
         bucket.put("none/readme.txt", b"something")
-        with pytest.raises(sources.SourceError, match="no pictures under s3://shop/none"):
+        with pytest.raises(sources.SourceError, match="s3://shop/none holds no pictures"):
             sources.list_remote(url.replace("/pictures", "/none"))
     for url in ("foo://x", "zip://::file:///none.zip", f"file://{tmp_path}/none"):
         with pytest.raises(sources.SourceError):

@@ -63,7 +63,7 @@ def latency_doubles(answer: int, points: Sequence[Any]) -> str | bool:
     return known([
         (p50[answer] < 2 * p50[1], f"With {answer} clients p50 is {p50[answer] / p50[1]:.1f} times "
          "that of one, which isn't twice."),
-        (first < answer, "With fewer clients it is twice as long already."),
+        (first < answer, "It takes twice as long with fewer clients already."),
     ])  # fmt: skip
 
 
@@ -92,7 +92,9 @@ def nothing_lost(answer: Any, original: Any, queries: NDArray) -> str | bool:
         return Mistake(f"{told} and holds {len(strange):,} others.")
     if changed := [name for name, digest in wanted.items() if held[name] != digest]:
         return Mistake(f"{len(changed):,} of the rows aren't as they were.")
+    if answer.index_type() != original.index_type():
+        return Mistake(f"Yours has the index {answer.index_type()}. copy_to keeps the original's.")
     pairs = zip(answer.search_many(queries, k=5), original.search_many(queries, k=5), strict=True)
     if any([one.id for one in mine] != [one.id for one in theirs] for mine, theirs in pairs):
-        return Mistake("All rows are there, but the answers differ. Which index_type has yours?")
+        return Mistake("All rows are there, but the answers differ. Copy again, with copy_to.")
     return f"Right: {len(wanted):,} rows, each as it was, and {len(queries)} queries agree."

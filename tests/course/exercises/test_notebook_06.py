@@ -32,7 +32,7 @@ def test_the_first_number_with_twice_the_latency_is_right(capsys):
 
 def test_known_mistakes_about_latency_are_named(capsys):
     assert "p50 is 1.9 times that of one, which isn't twice." in says(doubles, 3, capsys)
-    assert "With fewer clients it is twice as long already." in says(doubles, 6, capsys)
+    assert "It takes twice as long with fewer clients already." in says(doubles, 6, capsys)
     assert "Your points lack 7, 8 clients." in says(doubles, 8, capsys)
     assert "1.8 times" in says(doubles, 5, capsys)  # it fell again, and isn't the first
 
@@ -91,6 +91,16 @@ def test_known_mistakes_about_a_copy_are_named(original, copy, vectors_kit, caps
     assert "lacks 1 of the 40 rows and holds 0 others." in says(check, copy, capsys)
     copy.upsert([Picture("p3", "p3.jpg")], values[4:5], progress=False)
     assert "1 of the rows aren't as they were." in says(check, copy, capsys)
+
+
+def test_another_index_type_and_a_link_are_no_copy(original, copy, vectors_kit, tmp_path, capsys):
+    check = moved(original, vectors_kit[1])
+    link = tmp_path / "link.db"
+    link.symlink_to(original.uri)
+    linked = SimpleNamespace(uri=str(link), digests=original.digests)
+    assert "That is the original." in says(check, linked, capsys)
+    copy.rebuild("FLAT")
+    assert "Yours has the index FLAT." in says(check, copy, capsys)
 
 
 def test_a_copy_stands_any_answer(original, vectors_kit, capsys):
