@@ -171,8 +171,7 @@ def load_table(points: Sequence[Load]) -> str:
         cells = [f"{one.clients}", f"{one.requests:,}"]
         cells += [f"{value:,.1f}" for value in (one.p50, one.p95, one.p99, one.per_second)]
         lines.append("| " + " | ".join([*cells, f"{sum(one.errors.values()):,}"]) + " |")
-    for one in points:
-        lines += [
-            f"{one.clients} clients, {count:,} ×: {text}" for text, count in one.errors.items()
-        ]
+    said = [(one.clients, *error) for one in points for error in one.errors.items()]
+    if said:
+        lines += ["", *(f"- {who} clients, {count:,} times: {text}" for who, text, count in said)]
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from helpers.scale.capacity import (
     measured,
     memory_bytes,
 )
-from helpers.scale.sizing import Capacity, needs, size
+from helpers.scale.sizing import Capacity, Shown, needs, size
 
 MAP = {512: 0.724, 64: 0.874}
 """Mean average precision of the original 512 numbers and of the tuned 64, on 600 photographs: the
@@ -26,8 +26,8 @@ STANDALONE = 12e9  # of memory that one server on an ordinary machine can give
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A capacity, and in words how to get there. `print` it."""
+class Plan(Shown):
+    """A capacity, and in words how to get there; a notebook shows it, and `print` does."""
 
     needs: Capacity
     shards: int
@@ -35,7 +35,7 @@ class Plan:
     steps: tuple[str, ...]
 
     def __str__(self):
-        return "\n".join([str(self.needs), *(f"- {step}" for step in self.steps)])
+        return "\n".join([f"{self.needs}\n", *(f"- {step}" for step in self.steps)])
 
 
 def plan(vectors: int, dim: int = 64, **options: Any) -> Plan:

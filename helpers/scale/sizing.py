@@ -48,9 +48,16 @@ class Prices:
 HOURS = 730  # in a month
 
 
+class Shown:
+    """What a notebook shows as text, and not as code; a dollar sign begins no formula."""
+
+    def _repr_markdown_(self):
+        return str(self).replace("$", r"\$")
+
+
 @dataclass(frozen=True)
-class Capacity:
-    """What so many vectors need; bytes, hours and US dollars. `print` it.
+class Capacity(Shown):
+    """What so many vectors need; bytes, hours and US dollars; a notebook shows it, and `print`.
 
     `memory` is that of all replicas; `nodes` are as many query nodes as `bound`, "memory" or
     "searching", takes. `cpu_hours` and `gpu_hours` are how long one machine extracts all pictures,

@@ -67,7 +67,7 @@ def test_errors_are_counted_by_what_they_say_and_are_no_answers():
     assert text == "ValueError: no room for <object object>"  # without an address each
     assert times + found.requests + 1 == next(calls)  # of two first calls one was answered
     assert times > 5
-    assert f"2 clients, {times:,} ×: {text}" in load_table([found])
+    assert f"2 clients, {times:,} times: {text}" in load_table([found])
 
 
 def test_a_service_that_is_down_is_not_asked_in_a_tight_loop():
@@ -162,5 +162,6 @@ def test_the_table_has_a_line_for_each_point():
     assert lines.splitlines()[2:] == [
         "| 1 | 1,200 | 1.2 | 2.5 | 3.5 | 400.0 | 0 |",
         "| 2 | 9 | 1.0 | 1.0 | 1.0 | 1.0 | 3 |",
-        "2 clients, 3 ×: E: a",
+        "",
+        "- 2 clients, 3 times: E: a",
     ]
