@@ -36,10 +36,13 @@ endif
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: lab app run setup unit test test-kit test-server test-browser lint bench notebooks editions results extract-cluster backup restore kit lock clean help
+.PHONY: lab check app run setup unit test test-kit test-server test-browser lint bench notebooks editions results extract-cluster backup restore kit lock clean help
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --config=jupyter_server_config.json notebooks
+
+check: $(READY)  ## is this computer ready for the course? what to mend, and a line for the teacher
+	$(BIN)/python -m helpers.course.check_setup
 
 app: $(READY)  ## serve the search page; for others on the network, too: make app HOST=0.0.0.0
 	$(BIN)/python -m search_app --host=$(HOST) --port=$(PORT)
