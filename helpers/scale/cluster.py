@@ -50,7 +50,13 @@ def _start(ray, address):
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address == "local":
         small = {"include_dashboard": False, "object_store_memory": 300 * 2**20}
-        ray.init("local", num_cpus=os.cpu_count(), **small, **quiet)
+        try:
+            ray.init("local", num_cpus=os.cpu_count(), **small, **quiet)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ClusterError(
+                f"Ray didn't start on this computer ({' '.join(str(error).split())[:160]}). If it "
+                "timed out, close other programs and run this again."
+            ) from None
         return
     try:
         # Workaround (ray 2.60.0): where a cluster was killed its address is still noted, and `init`

@@ -255,6 +255,15 @@ def test_nobody_answers(pictures, tmp_path, shared_settings, monkeypatch):
             extract_on_cluster(made, pictures[:1], "none", address)
 
 
+@pytest.mark.weights
+def test_ray_that_does_not_start_says_so(pictures, tmp_path, shared_settings, monkeypatch):
+    """Its sockets have no room in a path of more than 107 bytes."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / ("long" * 30)))
+    made = extractor(shared_settings, tmp_path)
+    with pytest.raises(ClusterError, match=r"^Ray didn't start on this computer .*run this again"):
+        extract_on_cluster(made, pictures[:1], "none", "local")
+
+
 def test_without_ray_it_says_what_to_install(tmp_path, pictures, shared_settings):
     code = """
 import sys
