@@ -23,7 +23,7 @@ from helpers.dataset.listing import list_pictures
 from helpers.features import weights
 from helpers.fetch import archive
 from helpers.fetch.download import DownloadError, KitError, kit_file
-from helpers.settings import ROOT, SAMPLE, from_environment
+from helpers.settings import SAMPLE, from_environment
 
 COUNT = 30
 ARCHIVE = tiny_voc.pack(tiny_voc.files(COUNT, filler=5_000))
