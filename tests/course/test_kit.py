@@ -88,7 +88,7 @@ def test_an_unfinished_kit_is_refused(tmp_path):
         dataset.load(settings(tmp_path / "there", kit=tmp_path / "kit"), progress=False)
 
 
-def wheel(folder, name, tag, version="1.0"):
+def wheel(folder, name, tag, version="1.0", needs=">=3.11"):
     """Write a wheel with nothing in it but its name; return its digest."""
     path = folder / f"{name}-{version}-{tag}.whl"
     info = f"{name}-{version}.dist-info"
@@ -153,6 +153,18 @@ def test_a_whole_folder_needs_no_index_and_a_damaged_wheel_is_fetched_again(tiny
         path.rename(path.with_name(path.name.removesuffix(".away")))
     wheels.gather(tmp_path / "w", macos, lock)
     assert half.read_bytes() == right
+
+
+def test_an_early_and_a_late_python_3_11_each_get_their_own(tiny, tmp_path):
+    index, lock = tiny
+    late = wheel(index, "soup", "py3-none-any", "2.0", ">=3.11.5")
+    early = wheel(index, "soup", "py3-none-any", "1.0", "<3.11.5")
+    lock.write_text(
+        f"soup==1.0 ; python_full_version < '3.11.5' \\\n    --hash=sha256:{early}\n"
+        f"soup==2.0 ; python_full_version >= '3.11.5' \\\n    --hash=sha256:{late}\n"
+    )
+    wheels.gather(tmp_path / "w", targets.chosen(["windows"], ["3.11"]), lock)
+    assert names(tmp_path / "w") == [f"soup-{n}.0-py3-none-any.whl" for n in (1, 2)]
 
 
 def test_a_python_without_a_wheel_is_named(tiny, tmp_path):
@@ -265,8 +277,8 @@ def test_laptops_without_network_set_themselves_up_from_the_kit(whole_kit, tmp_p
     """On two Pythons, with closed indexes and fresh homes, as START_HERE.html says; then 01."""
     for name in ("START_HERE.html", "set_up.py", "course.zip", "pages", "learner", "instructor"):
         assert (whole_kit / name).exists(), name
-    for python in pythons():
-        home = tmp_path / f"home of {python.name}"
+    for number, python in enumerate(pythons()):
+        home = tmp_path / f"home {number}"
         home.mkdir()
         env = {
             "PATH": os.environ["PATH"],
@@ -288,7 +300,11 @@ def test_laptops_without_network_set_themselves_up_from_the_kit(whole_kit, tmp_p
 
 
 def pythons():
-    """Return Python 3.11 and, where it is installed, 3.13."""
-    found = shutil.which("python3.13") or Path.home() / ".pyenv/versions/3.13.0/bin/python3.13"
-    other = [Path(found)] if Path(found).exists() else []
-    return [Path(sys.executable), *other]
+    """Return this Python and, where one is installed and runs, 3.13."""
+    named = [*sorted(Path.home().glob(".pyenv/versions/3.13.*/bin/python3.13"))]
+    named += [Path(found)] if (found := shutil.which("python3.13")) else []
+    works = (subprocess.run([path, "--version"], check=False).returncode == 0 for path in named)
+    return [
+        Path(sys.executable),
+        *[path for path, runs in zip(named, works, strict=True) if runs][:1],
+    ]

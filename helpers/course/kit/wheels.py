@@ -72,7 +72,7 @@ def gather(folder: Path, targets: Iterable[Target], lock: Path = LOCK) -> None:
             if missing:
                 print(f"{target.name}: {len(missing)} of {len(wanted)} packages to fetch")
             for some in _in_groups(missing, AT_ONCE):
-                _fetch(folder, target, some)
+                _fetch(folder, target, micro, some)
                 have = _digests(folder, have)
 
 
@@ -88,14 +88,14 @@ def pins(lock: Path) -> list[Pin]:
     return made
 
 
-def _fetch(folder, target, wanted):
+def _fetch(folder, target, micro, wanted):
     """Let pip fetch `wanted`, whose markers have been judged already."""
     with tempfile.TemporaryDirectory() as place:
         names = Path(place) / "requirements.txt"
         names.write_text("\n".join(pin.requirement for pin in wanted) + "\n", encoding="utf-8")
         command = [sys.executable, "-m", "pip", "download", "--require-hashes", "--no-deps"]
         command += ["--only-binary=:all:", "--dest", str(folder), "-r", str(names)]
-        command += ["--implementation", "cp", "--python-version", target.python]
+        command += ["--implementation", "cp", "--python-version", f"{target.python}.{micro}"]
         for name in SYSTEMS[target.system].platforms:
             command += ["--platform", name]
         if not _is_here(target):  # they would fill pip's cache, for laptops that aren't this one
