@@ -17,7 +17,7 @@ FOR ?=
 PYTHONS ?=
 HEAVY := server or browser or kit
 SLOW := slow or weights
-TWO := -n 2 --dist loadfile
+TWO := -n 2 --dist loadgroup
 MINOR := import sys; print("%d.%d" % sys.version_info[:2])
 
 # A workshop kit replaces the package index, too.

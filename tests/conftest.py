@@ -38,3 +38,10 @@ def pytest_runtest_makereport():
         (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
     ]
     return report
+
+
+def pytest_collection_modifyitems(items):
+    """Let a file's tests share a process and what they prepared, but deal whole courses singly."""
+    for item in items:
+        alone = item.path.name == "test_whole_course.py"
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if alone else str(item.path)))

@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -31,6 +32,7 @@ NOTEBOOKS = ROOT / "notebooks"
 BUILD = ROOT / "build"
 IN_WORDS = re.compile(r"<details><summary>In words</summary>(.+?)</details>", re.S)
 FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
+BEGUN, DONE = "iopub.execute_input", "shell.execute_reply"  # nbclient's names of its timings
 QUIET = logging.getLogger(f"{__name__}.quiet")
 QUIET.setLevel(logging.ERROR)
 METADATA = {  # the same on every machine
@@ -141,12 +143,23 @@ def summary(notebook):
     return {name: value for facts in printed for name, value in facts.items()}
 
 
+def cell_seconds(notebook: NotebookNode) -> dict[str, float]:
+    """Return {cell id: how many seconds it took} for the cells that nbclient has timed."""
+    found = {}
+    for cell in notebook.cells:
+        times = cell.metadata.get("execution", {})
+        if BEGUN in times and DONE in times:
+            begun, done = (datetime.fromisoformat(times[name]) for name in (BEGUN, DONE))
+            found[cell.id] = round((done - begun).total_seconds(), 2)
+    return found
+
+
 def main(arguments=None):
     """Run all notebooks, one progress line each; return the exit status of the process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--save", action="store_true", help="store the outputs in the notebooks")
     storing = parser.parse_args(arguments).save
-    facts, seconds = {}, {}
+    facts, seconds, cells = {}, {}, {}
     for path in notebook_paths():
         start = time.perf_counter()
         print(f"{path.stem:32}", end=" ", flush=True)
@@ -158,10 +171,12 @@ def main(arguments=None):
         seconds[path.stem] = round(time.perf_counter() - start, 1)
         print(f"{seconds[path.stem]:6.1f} s", flush=True)
         facts |= summary(notebook)
+        cells[path.stem] = cell_seconds(notebook)
         if storing:
             save(notebook, path)
     facts["seconds"] = seconds
     write_json(BUILD / "summary.json", facts, indent=2)
+    write_json(BUILD / "cells.json", cells, indent=2)  # for helpers.course.minutes
     print(json.dumps(facts, indent=2))
     return 0
 

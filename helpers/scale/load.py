@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 from helpers.errors import PlainError
 
 CLIENTS = (1, 2, 4, 8, 16, 30)
+MOST = 500  # threads of one Python; beyond it, it is the client that is measured
 PAUSE = 0.05  # seconds after an error, or a service that is down would be asked in a tight loop
 PATIENCE = 30.0  # seconds for a URL to answer
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} s"
@@ -62,11 +63,11 @@ def load_test(
     Every client's first call isn't timed, because it opens a connection. Raises LoadTestError.
     """
     clients = [clients] if isinstance(clients, int) else list(clients)
-    whole = all(isinstance(count, int) and count >= 1 for count in clients)
+    whole = all(isinstance(count, int) and 1 <= count <= MOST for count in clients)
     if not (clients and whole and 0 < seconds < float("inf")):
         raise LoadTestError(
-            f"clients is {clients} and seconds {seconds}, but there must be at least one client "
-            "and some time. Choose again."
+            f"clients is {clients!s:.80} and seconds {seconds}, but there must be from one to "
+            f"{MOST} clients, and some time. Choose again."
         )
     call = fetching(call) if isinstance(call, str) else call
     with tqdm(total=len(clients) * seconds, bar_format=BAR, disable=not progress) as bar:

@@ -127,10 +127,13 @@ def needs(
     prices, by = prices or Prices(), constants or fit(measured())
     rows_only = memory_bytes(vectors, dim, index_type, by) - by.base
     usable = FULL * prices.node_memory - by.base
-    if usable <= 0 or min(prices.node_cores, prices.cpu_rate, prices.gpu_rate) <= 0:
+    costs = (prices.node, prices.cpu, prices.gpu, prices.disk)
+    rates = (prices.node_cores, prices.cpu_rate, prices.gpu_rate)
+    sound = all(0 <= one < inf for one in costs) and all(0 < one < inf for one in rates)
+    if not (sound and 0 < usable < inf):
         raise CapacityError(
-            f"A node with {size(prices.node_memory)} has no room for vectors, or a rate is 0. Give "
-            "Prices a larger node, and rates above 0."
+            f"A node with {size(prices.node_memory)} has no room for vectors, a rate is 0, or a "
+            "price is negative. Give Prices a larger node, rates above 0 and prices from 0."
         )
     busy = searches * core_seconds(vectors, dim, index_type, by) / (BUSY * prices.node_cores)
     holding = replicas * ceil(rows_only / usable)

@@ -45,6 +45,10 @@ def list_remote(url: str) -> tuple["FileSystem", list[Remote], Ledger]:
     """
     from pyarrow.fs import FileSelector, FileType
 
+    if not url.strip():
+        raise SourceError(
+            "The address of the pictures is empty. Give one, such as s3://bucket/folder."
+        )
     ledger, pictures = Ledger(), {}
     files, root = open_filesystem(url)
     root = root.rstrip("/")

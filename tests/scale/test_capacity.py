@@ -93,11 +93,18 @@ def test_the_model_checks_itself_on_what_it_was_fitted_to_and_on_what_it_was_not
 
 def test_the_measured_points_are_met_within_a_quarter():
     points = model.measured()
-    assert len({one["rows"] for one in points}) >= 2
+    assert {one["rows"] for one in points} == {10_000, 100_000, 1_000_000}
     assert {one["dim"] for one in points} == {512, 64}
     for one, error in zip(points, model.errors(points), strict=True):
         assert abs(error["memory"]) <= 0.25, one
         assert abs(error["disk"]) <= 0.25, one
+
+
+def test_searches_a_second_are_only_roughly_foretold():
+    """As notebook 06 says: most points within a quarter, and none is missed by more than half."""
+    errors = [abs(one["per second"]) for one in model.errors(model.measured())]
+    assert max(errors) <= 0.5
+    assert sum(error <= 0.25 for error in errors) >= 0.9 * len(errors)
 
 
 def test_a_point_that_was_left_out_is_still_met_in_memory_and_disk():
@@ -209,7 +216,8 @@ def test_the_number_of_nodes_is_told_with_its_reason():
 
 
 def test_rows_are_written_no_slower_than_planned():
-    rates = [one["load_rows_per_s"] for one in model.measured() if one["dim"] == 64]
+    many = [one for one in model.measured() if one["dim"] == 64 and one["rows"] >= 100_000]
+    rates = [one["load_rows_per_s"] for one in many]
     assert plans.ROWS_PER_SECOND <= min(rates) < 2 * plans.ROWS_PER_SECOND
 
 

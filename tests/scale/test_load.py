@@ -126,7 +126,9 @@ def test_doubled_is_the_first_number_of_clients_with_twice_the_median_of_the_few
     assert doubled([point(1, float("nan")), point(2, 5)]) is None
 
 
-@pytest.mark.parametrize(("clients", "seconds"), [([], 1), ([0], 1), ([1, -2], 1), ([1], 0)])
+@pytest.mark.parametrize(
+    ("clients", "seconds"), [([], 1), ([0], 1), ([1, -2], 1), ([1], 0), (3000, 1), (10**30, 1)]
+)
 def test_what_makes_no_sense_is_refused(clients, seconds):
     with pytest.raises(LoadTestError, match="Choose again"):
         load_test(lambda: None, clients, seconds)

@@ -55,8 +55,7 @@ def _serves(process):
 
 
 def _raised(process):
-    """Return whether a server has our configuration: named, or in the folder that it started in."""
+    """Return whether a server was started with our configuration, or with that option itself."""
     with suppress(psutil.Error):
-        named = any(CONFIG.name in word or RAISED in word for word in process.cmdline())
-        return named or (Path(process.cwd()) / CONFIG.name).is_file()
+        return any(CONFIG.name in word or RAISED in word for word in process.cmdline())
     return False
