@@ -11,16 +11,18 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny_voc
 from faulty_server import Server
 
-from helpers import dataset
+from helpers import dataset, features
 from helpers.course.kit import build, papers, pictures, targets, wheels
 from helpers.course.run_notebooks import notebook_paths
 from helpers.dataset import voc2012
 from helpers.dataset.listing import list_pictures
 from helpers.features import weights
+from helpers.features.vector_store import open_for_writing, read_file
 from helpers.fetch import archive
 from helpers.fetch.download import DownloadError, KitError, kit_file
 from helpers.settings import SAMPLE, from_environment
@@ -86,6 +88,36 @@ def test_an_unfinished_kit_is_refused(tmp_path):
         pictures.pack_voc(tmp_path / "kit" / "voc", 10, here, progress=False)
     with pytest.raises(KitError, match="no SHA256SUMS"):
         dataset.load(settings(tmp_path / "there", kit=tmp_path / "kit"), progress=False)
+
+
+def test_the_kits_vectors_are_found_by_whoever_joins_late(tmp_path):
+    """With made-up vectors, so that no network of neurons is needed."""
+    with Server(ARCHIVE) as server:
+        here = settings(tmp_path / "here", voc_mirrors=(server.url,))
+        found = dataset.load(replace(here, dataset="voc:10"), progress=False)
+    extractor = features.VGG16(precision="float32", settings=here, progress=False)
+    width = extractor.provenance()["dim"]
+    made = np.random.default_rng(0).random((10, width), np.float32)
+    with open_for_writing(extractor.folder(found.name), extractor.provenance()) as store:
+        store.append([read_file(picture)[0] for picture in found.pictures], made)
+    name = pictures.pack_vectors(tmp_path / "kit", 10, here, progress=False)
+    pictures.pack_vectors(tmp_path / "kit", 10, here, progress=False)
+    packed = "".join(path.read_text() for path in (tmp_path / "kit").rglob("rows-*"))
+    assert packed.count("\n") == 10
+    assert str(tmp_path) not in packed
+
+    laptop = tmp_path / "laptop"
+    shutil.copytree(tmp_path / "kit", laptop / "kit-vectors")
+    shutil.copy(build.LAPTOP / "start.py", laptop)
+    given = runpy.run_path(str(laptop / "start.py"))["prepare"](late=True)
+    assert given["BOOTCAMP_PRECISION"] == "float32"
+    there = settings(Path(given["BOOTCAMP_DATA"]))
+    vectors = features.load_vectors(found.name, name, there)
+    assert vectors.ids == [picture.id for picture in found.pictures]
+    np.testing.assert_array_equal(vectors.values, made[:, extractor.columns()])
+    late = features.VGG16(precision="float32", settings=there, progress=False)
+    again = late.extract(found.pictures, found.name, progress=False)  # computes nothing
+    np.testing.assert_array_equal(again.values, vectors.values)
 
 
 def wheel(folder, name, tag, version="1.0", needs=">=3.11"):
