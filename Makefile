@@ -13,6 +13,8 @@ PORT ?= 8866
 ADDRESS ?= local
 OUT ?= build/kit
 VOC ?= 2000
+FOR ?=
+PYTHONS ?=
 HEAVY := server or browser or kit
 SLOW := slow or weights
 TWO := -n 2 --dist loadgroup
@@ -94,8 +96,8 @@ extract-cluster: $(SCALE)  ## extract on all machines of a Ray cluster: make ext
 bench: $(DEV)  ## side-by-side measurements, each a table and a file in build/bench/
 	for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-kit: $(READY)  ## a folder for a USB stick that replaces the internet: make kit OUT=/media/usb VOC=2000
-	$(BIN)/python -m helpers.course.kit $(OUT) --voc $(VOC)
+kit: $(READY)  ## a folder that replaces the internet: make kit OUT=/media/usb FOR="windows macos" (or here)
+	$(BIN)/python -m helpers.course.kit $(OUT) --voc $(VOC) --for "$(FOR)" --pythons "$(PYTHONS)"
 
 lock:  ## re-lock the versions (needs uv; .ci/lock --upgrade takes newer ones)
 	.ci/lock

@@ -2,22 +2,30 @@
 
 import hashlib
 import os
+import re
+import runpy
+import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny_voc
 from faulty_server import Server
 
-from helpers import dataset
-from helpers.course import kit
+from helpers import dataset, features
+from helpers.course.kit import build, papers, pictures, targets, wheels
+from helpers.course.run_notebooks import notebook_paths
 from helpers.dataset import voc2012
 from helpers.dataset.listing import list_pictures
 from helpers.features import weights
+from helpers.features.vector_store import open_for_writing, read_file
 from helpers.fetch import archive
-from helpers.fetch.download import KitError, kit_file
-from helpers.settings import ROOT, SAMPLE, from_environment
+from helpers.fetch.download import DownloadError, KitError, kit_file
+from helpers.settings import SAMPLE, from_environment
 
 COUNT = 30
 ARCHIVE = tiny_voc.pack(tiny_voc.files(COUNT, filler=5_000))
@@ -33,8 +41,8 @@ def settings(folder, **more):
 def test_a_kit_gives_the_same_pictures_on_a_machine_without_network(tmp_path, count, name):
     with Server(ARCHIVE) as server:
         here = settings(tmp_path / "here", voc_mirrors=(server.url,))
-        kit.pack_voc(tmp_path / "kit" / "voc", count, here, progress=False)
-    kit.write_sums(tmp_path / "kit", progress=False)
+        pictures.pack_voc(tmp_path / "kit" / "voc", count, here, progress=False)
+    papers.write_sums(tmp_path / "kit", progress=False)
     there = settings(tmp_path / "there", kit=tmp_path / "kit", offline=True)
     found = dataset.load(there, progress=False)
     first = dataset.load(replace(here, offline=True), progress=False)
@@ -50,7 +58,7 @@ def test_the_kits_archive_is_the_same_bytes_every_time(tmp_path):
     for folder in ("a", "b"):
         with Server(ARCHIVE) as server:
             here = settings(tmp_path / folder / "data", voc_mirrors=(server.url,))
-            kit.pack_voc(tmp_path / folder, 10, here, progress=False)
+            pictures.pack_voc(tmp_path / folder, 10, here, progress=False)
         content = (tmp_path / folder / "voc-10.tar").read_bytes()
         digests.add(hashlib.sha256(content).hexdigest())
     assert len(digests) == 1
@@ -62,7 +70,7 @@ def test_the_sums_name_every_file_and_the_usual_tool_agrees(tmp_path):
     for name in ("voc/voc-5.tar", "weights/w.bin", "wheels/a.whl", "README.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
-    kit.write_sums(tmp_path, progress=False)
+    papers.write_sums(tmp_path, progress=False)
     done = subprocess.run(
         ["sha256sum", "--check", "--strict", "SHA256SUMS"],
         cwd=tmp_path,
@@ -77,9 +85,200 @@ def test_the_sums_name_every_file_and_the_usual_tool_agrees(tmp_path):
 def test_an_unfinished_kit_is_refused(tmp_path):
     with Server(ARCHIVE) as server:
         here = settings(tmp_path / "here", voc_mirrors=(server.url,))
-        kit.pack_voc(tmp_path / "kit" / "voc", 10, here, progress=False)
+        pictures.pack_voc(tmp_path / "kit" / "voc", 10, here, progress=False)
     with pytest.raises(KitError, match="no SHA256SUMS"):
         dataset.load(settings(tmp_path / "there", kit=tmp_path / "kit"), progress=False)
+
+
+def test_the_kits_vectors_are_found_by_whoever_joins_late(tmp_path):
+    """With made-up vectors, so that no network of neurons is needed."""
+    with Server(ARCHIVE) as server:
+        here = settings(tmp_path / "here", voc_mirrors=(server.url,))
+        found = dataset.load(replace(here, dataset="voc:10"), progress=False)
+    extractor = features.VGG16(precision="float32", settings=here, progress=False)
+    width = extractor.provenance()["dim"]
+    made = np.random.default_rng(0).random((10, width), np.float32)
+    with open_for_writing(extractor.folder(found.name), extractor.provenance()) as store:
+        store.append([read_file(picture)[0] for picture in found.pictures], made)
+    name = pictures.pack_vectors(tmp_path / "kit", 10, here, progress=False)
+    pictures.pack_vectors(tmp_path / "kit", 10, here, progress=False)
+    packed = "".join(path.read_text() for path in (tmp_path / "kit").rglob("rows-*"))
+    assert packed.count("\n") == 10
+    assert str(tmp_path) not in packed
+
+    laptop = tmp_path / "laptop"
+    shutil.copytree(tmp_path / "kit", laptop / "kit-vectors")
+    shutil.copy(build.LAPTOP / "start.py", laptop)
+    given = runpy.run_path(str(laptop / "start.py"))["prepare"](late=True)
+    assert given["BOOTCAMP_PRECISION"] == "float32"
+    there = settings(Path(given["BOOTCAMP_DATA"]))
+    vectors = features.load_vectors(found.name, name, there)
+    assert vectors.ids == [picture.id for picture in found.pictures]
+    np.testing.assert_array_equal(vectors.values, made[:, extractor.columns()])
+    late = features.VGG16(precision="float32", settings=there, progress=False)
+    again = late.extract(found.pictures, found.name, progress=False)  # computes nothing
+    np.testing.assert_array_equal(again.values, vectors.values)
+
+
+def wheel(folder, name, tag, version="1.0", needs=">=3.11"):
+    """Write a wheel with nothing in it but its name; return its digest."""
+    path = folder / f"{name}-{version}-{tag}.whl"
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"
+        )
+        file.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}")
+        file.writestr(f"{info}/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+MAC, WINDOWS = "cp312-cp312-macosx_12_0_arm64", "cp312-cp312-win_amd64"
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A lock file of three packages, and the folder that is pip's only index."""
+    index = tmp_path / "index"
+    index.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    pure = wheel(index, "pure", "py3-none-any")
+    built = [wheel(index, "built", tag) for tag in (MAC, WINDOWS)]
+    mac = wheel(index, "maconly", "py3-none-any")
+    lock = tmp_path / "tiny.lock"
+    lock.write_text(
+        f"pure==1.0 \\\n    --hash=sha256:{pure}\n    # via somebody\n"
+        f"built==1.0 \\\n    --hash=sha256:{built[0]} \\\n    --hash=sha256:{built[1]}\n"
+        f"maconly==1.0 ; sys_platform == 'darwin' \\\n    --hash=sha256:{mac}\n"
+    )
+    return index, lock
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_each_target_gets_the_wheels_that_its_markers_and_tags_ask_for(tiny, tmp_path):
+    _, lock = tiny
+    wheels.gather(tmp_path / "w", targets.chosen(["windows"], ["3.12"]), lock)
+    assert names(tmp_path / "w") == [f"built-1.0-{WINDOWS}.whl", "pure-1.0-py3-none-any.whl"]
+    wheels.gather(tmp_path / "w", targets.chosen(["macos"], ["3.12"]), lock)
+    assert f"built-1.0-{MAC}.whl" in names(tmp_path / "w")
+    assert "maconly-1.0-py3-none-any.whl" in names(tmp_path / "w")
+
+
+def test_a_whole_folder_needs_no_index_and_a_damaged_wheel_is_fetched_again(tiny, tmp_path):
+    index, lock = tiny
+    macos = targets.chosen(["macos"], ["3.12"])
+    wheels.gather(tmp_path / "w", macos, lock)
+    for path in index.iterdir():
+        path.rename(path.with_name(path.name + ".away"))
+    wheels.gather(tmp_path / "w", macos, lock)
+    half = tmp_path / "w" / f"built-1.0-{MAC}.whl"
+    right = half.read_bytes()
+    half.write_bytes(right[:50])
+    with pytest.raises(DownloadError, match=r"macos-3\.12.*what arrived is kept"):
+        wheels.gather(tmp_path / "w", macos, lock)
+    assert "pure-1.0-py3-none-any.whl" in names(tmp_path / "w")
+    for path in index.iterdir():
+        path.rename(path.with_name(path.name.removesuffix(".away")))
+    wheels.gather(tmp_path / "w", macos, lock)
+    assert half.read_bytes() == right
+
+
+def test_an_early_and_a_late_python_3_11_each_get_their_own(tiny, tmp_path):
+    index, lock = tiny
+    late = wheel(index, "soup", "py3-none-any", "2.0", ">=3.11.5")
+    early = wheel(index, "soup", "py3-none-any", "1.0", "<3.11.5")
+    lock.write_text(
+        f"soup==1.0 ; python_full_version < '3.11.5' \\\n    --hash=sha256:{early}\n"
+        f"soup==2.0 ; python_full_version >= '3.11.5' \\\n    --hash=sha256:{late}\n"
+    )
+    wheels.gather(tmp_path / "w", targets.chosen(["windows"], ["3.11"]), lock)
+    assert names(tmp_path / "w") == [f"soup-{n}.0-py3-none-any.whl" for n in (1, 2)]
+
+
+def test_a_python_without_a_wheel_is_named(tiny, tmp_path):
+    with pytest.raises(DownloadError, match=r"windows-3\.13"):
+        wheels.gather(tmp_path / "w", targets.chosen(["windows"], ["3.13"]), tiny[1])
+
+
+def test_the_real_lock_file_is_judged_for_each_target():
+    found = wheels.pins(wheels.LOCK)
+
+    def names_for(system, python, micro):
+        (target,) = targets.chosen([system], [python])
+        return [pin.line for pin in found if pin.is_for(target, micro)]
+
+    assert any(one.startswith("pywinpty") for one in names_for("windows", "3.12", 0))
+    assert not any(one.startswith("pywinpty") for one in names_for("macos", "3.12", 0))
+    assert any(one.startswith("tensorflow==") for one in names_for("linux-arm", "3.13", 0))
+    assert any(one.startswith("tensorflow-cpu==") for one in names_for("windows", "3.13", 0))
+    soup = {micro: [one for one in names_for("linux", "3.11", micro) if "soupsieve" in one]
+            for micro in wheels.MICROS}  # fmt: skip
+    assert soup[0] != soup[99]
+    assert all(pin.digests for pin in found)
+
+
+def test_unknown_systems_are_refused_and_sizes_add_up():
+    with pytest.raises(targets.TargetError, match="solaris"):
+        targets.chosen(["solaris"])
+    assert len(targets.chosen()) == 12
+    assert targets.about(targets.chosen()) == pytest.approx(5.017e9, rel=0.01)  # as measured
+    assert targets.about(targets.chosen(["linux"], ["3.11"])) == pytest.approx(517e6, rel=0.01)
+
+
+def test_the_start_page_is_whole_without_a_network_and_names_all_that_is_in_the_kit(tmp_path):
+    made = targets.chosen(["linux", "windows"])
+    build.write_start(tmp_path, made, "the first 40 pictures", "vgg16-conv5-max-224")
+    page = (tmp_path / "START_HERE.html").read_text(encoding="utf-8")
+    assert "://" not in page.replace("HOST=0.0.0.0", "")
+    assert "src=" not in page
+    linked = set(re.findall(r'href="([^"#]+?)/?"', page))
+    parts = {"course.zip", "learner", "instructor", "pages", "wheels", "weights", "voc", "vectors"}
+    assert linked == parts | set(names(tmp_path)) | {"SHA256SUMS"}
+    assert "the first 40 pictures" in page
+    assert "$HOME" in page
+
+
+def test_the_course_is_packed_alike_with_git_and_without(tmp_path):
+    with_git = tmp_path / "a.zip"
+    papers.pack_course(with_git)
+    with zipfile.ZipFile(with_git) as packed:
+        packed.extractall(tmp_path / "copy")
+    (tmp_path / "copy" / ".venv").mkdir()
+    (tmp_path / "copy" / ".venv" / "pyvenv.cfg").touch()
+    (tmp_path / "copy" / "data" / "milvus.db").mkdir()
+    (tmp_path / "copy" / "data" / "milvus.db" / "LOCK").touch()
+    papers.pack_course(tmp_path / "b.zip", tmp_path / "copy")
+    assert zipfile.ZipFile(with_git).namelist() == zipfile.ZipFile(tmp_path / "b.zip").namelist()
+
+
+def test_both_editions_and_the_pages_come_from_the_stored_outputs(tmp_path):
+    papers.write_editions(tmp_path)
+    stems = [path.stem for path in notebook_paths()]
+    for folder in ("learner", "instructor", "pages"):
+        assert [path.stem for path in sorted((tmp_path / folder).iterdir())] == stems
+    handed_out = (tmp_path / "learner" / f"{stems[1]}.ipynb").read_text()
+    assert '"solution"' not in handed_out
+    assert '"solution"' in (tmp_path / "instructor" / f"{stems[1]}.ipynb").read_text()
+
+
+@pytest.mark.parametrize(
+    ("machine", "wrong"),
+    [
+        (("Linux", "x86_64", (3, 11)), ""),
+        (("Windows", "AMD64", (3, 11)), "no packages for Windows on AMD64"),
+        (("Darwin", "x86_64", (3, 11)), "no packages for Darwin on x86_64"),
+        (("Linux", "x86_64", (3, 9)), "This is Python 3.9, and the kit is for 3.11, 3.13"),
+    ],
+)
+def test_a_laptop_that_the_kit_does_not_serve_is_told_so(machine, wrong):
+    check = runpy.run_path(str(build.LAPTOP / "set_up.py"))["check_python"]
+    said = check(["linux-3.11", "linux-3.13"], *machine)
+    assert wrong in said
+    assert bool(said) == bool(wrong)
 
 
 def sample_archive():
@@ -101,32 +300,43 @@ def whole_kit(tmp_path, shared_settings):
         (here.data / "weights").mkdir(parents=True)  # so that they are not fetched once more
         (here.data / "weights" / weights.FILE).write_bytes(weights.load(shared_settings))
         here = replace(here, voc_release=release)
-        return kit.build(tmp_path / "kit", 40, here, progress=False)
+        made = targets.chosen(["linux"], ["3.11", "3.13"])
+        return build.build(tmp_path / "kit", made, 40, here, progress=False)
 
 
 @pytest.mark.kit
-def test_everything_installs_from_the_kit_with_every_package_index_disabled(whole_kit, tmp_path):
-    """A new virtual environment, a closed network, notebook 01 from its first cell to its last."""
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "PIP_CONFIG_FILE": os.devnull,
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(whole_kit / "wheels"),
-        "http_proxy": "http://127.0.0.1:9",
-        "https_proxy": "http://127.0.0.1:9",
-        "BOOTCAMP_KIT": str(whole_kit),
-        "BOOTCAMP_DATA": str(tmp_path / "data"),
-    }
+def test_laptops_without_network_set_themselves_up_from_the_kit(whole_kit, tmp_path):
+    """On two Pythons, with closed indexes and fresh homes, as START_HERE.html says; then 01."""
+    for name in ("START_HERE.html", "set_up.py", "course.zip", "pages", "learner", "instructor"):
+        assert (whole_kit / name).exists(), name
+    for number, python in enumerate(pythons()):
+        home = tmp_path / f"home {number}"
+        home.mkdir()
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_NO_COMPILE": "1",
+            "http_proxy": "http://127.0.0.1:9",
+            "https_proxy": "http://127.0.0.1:9",
+        }
+        subprocess.run([python, whole_kit / "set_up.py"], cwd=tmp_path, env=env, check=True)
+        laptop = home / "image-search"
+        assert list((laptop / "data" / "datasets").glob("voc*/.complete.json"))
+        code = "import keras, pymilvus, milvus_lite, helpers; print(helpers.__file__)"
+        command = [laptop / ".venv" / "bin" / "python", "-c", code]
+        told = subprocess.run(
+            command, cwd=home, env=env, check=True, capture_output=True, text=True
+        )
+        assert told.stdout.strip() == str(laptop / "helpers" / "__init__.py")
 
-    def run(*command):
-        subprocess.run(command, cwd=ROOT, env=env, check=True)
 
-    run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
-    python = str(tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
-    pip = (python, "-m", "pip", "install", "--quiet")
-    run(*pip, "--require-hashes", "-r", "requirements.lock")
-    run(*pip, "--no-deps", "--no-build-isolation", "-e", ".")
-    notebook = "execute(NOTEBOOKS / '01_download_pascal_voc.ipynb', timeout=300)"
-    run(python, "-c", "from helpers.course.run_notebooks import NOTEBOOKS, execute; " + notebook)
-    assert list((tmp_path / "data" / "datasets").glob("voc*/.complete.json"))
+def pythons():
+    """Return this Python and, where one is installed and runs, 3.13."""
+    named = [*sorted(Path.home().glob(".pyenv/versions/3.13.*/bin/python3.13"))]
+    named += [Path(found)] if (found := shutil.which("python3.13")) else []
+    works = (subprocess.run([path, "--version"], check=False).returncode == 0 for path in named)
+    return [
+        Path(sys.executable),
+        *[path for path, runs in zip(named, works, strict=True) if runs][:1],
+    ]
