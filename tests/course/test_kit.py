@@ -306,7 +306,7 @@ def whole_kit(tmp_path, shared_settings):
 
 @pytest.mark.kit
 def test_laptops_without_network_set_themselves_up_from_the_kit(whole_kit, tmp_path):
-    """On two Pythons, with closed indexes and fresh homes, as START_HERE.html says; then 01."""
+    """On two Pythons, with closed indexes and fresh homes, as START_HERE.html says."""
     for name in ("START_HERE.html", "set_up.py", "course.zip", "pages", "learner", "instructor"):
         assert (whole_kit / name).exists(), name
     for number, python in enumerate(pythons()):
