@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -42,7 +43,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The folder of the site, built as `make book` does it."""
-    pytest.importorskip("myst_nb", reason="make setup installs what builds the site")
+    require(find_spec("myst_nb"), "MyST-NB, which builds the site (make setup)")
     folder = tmp_path_factory.mktemp("book")
     command = ["-q", "-W", "--keep-going", "-b", "html", "-c", "docs/book"]
     built = subprocess.run(
