@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SCALE := $(VENV)/.ready-scale
 DEV := $(VENV)/.ready-dev
+BOOK := $(VENV)/.ready-book
 HOST ?= 127.0.0.1
 PORT ?= 8866
 ADDRESS ?= local
@@ -38,7 +39,7 @@ endif
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: lab check app run setup unit test test-kit test-server test-browser lint bench notebooks editions results extract-cluster backup restore kit lock clean help
+.PHONY: lab check app run setup unit test test-kit test-server test-browser lint bench book notebooks editions results extract-cluster backup restore kit lock clean help
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --config=jupyter_server_config.json notebooks
@@ -74,6 +75,9 @@ test-browser: $(DEV)  ## JupyterLab and the search page in a real Chromium
 lint: $(DEV)  ## check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+book: $(BOOK)  ## the course as a site, from the stored outputs: build/book/index.html
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -c docs/book -d build/book-cache . build/book
 
 notebooks: $(READY)  ## execute the notebooks on the sample and store their outputs
 	BOOTCAMP_DATASET=sample BOOTCAMP_DATA=build/notebook-data $(BIN)/python -m helpers.course.run_notebooks --save
@@ -119,6 +123,10 @@ $(READY): requirements.lock pyproject.toml | $(BIN)/python
 
 $(SCALE): $(READY) requirements-scale.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-scale.lock
+	touch $@
+
+$(BOOK): requirements-book.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-book.lock
 	touch $@
 
 $(DEV): $(READY) requirements-dev.lock
