@@ -61,7 +61,13 @@ def pages(site):
 
 def test_every_notebook_and_document_has_its_page_and_is_in_the_contents(site, pages):
     names = [f"notebooks/{path.stem}.html" for path in NOTEBOOKS]
-    names += ["docs/glossary.html", "docs/rest.html", "docs/read-online.html", "deploy/README.html"]
+    names += [
+        "docs/glossary.html",
+        "docs/final-project.html",
+        "docs/rest.html",
+        "docs/read-online.html",
+        "deploy/README.html",
+    ]
     assert set(names) <= set(pages[site / "README.html"].links)
     assert all((site / name).is_file() for name in names)
     assert "README.html" in pages[site / "index.html"].links

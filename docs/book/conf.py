@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     "notebooks/0*.ipynb",
     "docs/glossary.md",
+    "docs/final-project.md",
     "docs/rest.md",
     "docs/read-online.md",
     "deploy/*.md",
