@@ -101,7 +101,7 @@ def main():
         print("3 of 3: unpacking pictures and weights", flush=True)
         bring_data(folder, python)
     except subprocess.CalledProcessError:
-        sys.exit("That failed; the message is above. START_HERE.html has the usual cures.")
+        sys.exit("That failed; the message is above. START_HERE.html has the usual fixes.")
     command = "py" if os.name == "nt" else "python3"
     print("Ready: the kit can go to the next laptop. Start, now and later, with:")
     print('  {} "{}"'.format(command, folder / "start.py"))
