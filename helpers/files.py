@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, one process at a time, and how much they take."""
 
 import errno
+import hashlib
 import json
 import os
 import secrets
@@ -97,6 +98,12 @@ def try_lock(file):
     except OSError as error:
         return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
     return True
+
+
+def sha256(path):
+    """Return the SHA-256 of the file at `path` in hexadecimal; raises OSError."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tree_size(*paths):

@@ -67,7 +67,7 @@ def _ask_for(settings, report, quick):
     report.add(guarded("folder", computer.folder, settings))
     if settings.kit:
         report.add(guarded("kit", material.kit, settings, quick))
-    planned = guarded("pictures", material.plan, settings)  # a Check where there is no Plan
+    planned = guarded("pictures", material.plan, settings)  # a Check if planning failed
     known = isinstance(planned, material.Plan)
     report.add(guarded("pictures", material.pictures, settings, planned) if known else planned)
     to_fetch = planned.bytes_to_fetch if known else 0
@@ -82,7 +82,7 @@ def _search(settings, report, able, planned):
     """Add the checks of the processor and of a first search, by the network where that can run."""
     able &= report.add(guarded("processor", computer.processor, settings)).ok is True
     able = able and report.add(guarded("GPU", computer.gpu)).ok is not False
-    made = guarded("search", trial.search, settings, able)  # a Check where it failed
+    made = guarded("search", trial.search, settings, able)  # a Check if it failed
     if not isinstance(made, Trial):
         report.add(made)
         return

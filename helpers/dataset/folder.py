@@ -1,6 +1,5 @@
 """Any folder as a data set: its pictures in a fixed order, labelled by the folder they are in."""
 
-import hashlib
 import os
 import unicodedata
 from collections import Counter
@@ -9,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from helpers.dataset.pictures import Box, Ledger, Picture
+from helpers.files import sha256
 
 
 def files(root: Path, ledger: Ledger) -> Iterator[tuple[str, Path]]:
@@ -51,7 +51,7 @@ def remark_copies(pictures: list[Picture], ledger: Ledger) -> None:
             sizes[picture] = picture.path.stat().st_size
     often = Counter(sizes.values())
     for picture in (picture for picture, size in sizes.items() if often[size] > 1):
-        with suppress(OSError), picture.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
+        with suppress(OSError):
+            digest = sha256(picture.path)
             if first.setdefault(digest, picture.id) != picture.id:
                 ledger.add(picture.id, f"it has the same content as {first[digest]}", used=True)

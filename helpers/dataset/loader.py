@@ -59,6 +59,19 @@ class Dataset:
         return printable(picture.path.relative_to(self.folder))
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which pictures are meant: those at `path`, the first `count` of VOC, or else the drawings.
+
+    `because` says why. With `or_sample`, the drawings will do where VOC can't be fetched.
+    """
+
+    because: str
+    count: float = 0
+    path: Path | None = None
+    or_sample: bool = False
+
+
 def load(
     settings: Settings | None = None, progress: bool = True, watch: Watch | None = None
 ) -> Dataset:
@@ -94,48 +107,61 @@ def load(
 
 def locate(settings: Settings, progress: bool = True) -> Selection:
     """Return the `Selection` that `settings.dataset` means, after fetching what it lacks."""
-    asked = settings.dataset.strip() or "auto"
-    if asked == "auto":
-        return _best(settings, progress)
-    if asked == "sample":
-        return _sample(ASKED)
-    if asked == "voc" or asked.startswith("voc:"):
-        return voc2012.obtain(_count(asked), ASKED, settings, progress)
-    # A folder's own name may well end in a space.
-    return _own(settings.dataset if os.path.isdir(settings.dataset) else asked, settings, progress)
-
-
-def _best(settings, progress):
-    """Return the best set within reach: the kit's, the largest here, streamed, or the drawings."""
-    if settings.kit:
-        count, because = voc2012.kit_count(settings), "because BOOTCAMP_KIT has them"
-    elif here := voc2012.ids_here(settings):
-        count, because = next(iter(here)), "because no larger set is here"
-    elif settings.offline:
-        return _sample("because BOOTCAMP_OFFLINE=1 and no PASCAL VOC is here yet")
-    else:
-        count, because = WORKSHOP, "because no other was here"
+    wanted = decide(settings)
+    if wanted.path:
+        return _own(wanted.path, settings, progress)
+    if not wanted.count:
+        return _sample(wanted.because)
     try:
-        return voc2012.obtain(count, because, settings, progress)
+        return voc2012.obtain(wanted.count, wanted.because, settings, progress)
     except DownloadError as error:
-        if settings.kit:
+        if not wanted.or_sample:
             raise
         _print(str(error), progress)
         return _sample("because PASCAL VOC is not here and could not be fetched")
 
 
-def _own(asked, settings, progress):
-    """Return the learner's own pictures: a folder, or a tar archive unpacked below the data."""
+def decide(settings: Settings) -> Wanted:
+    """Return what `settings.dataset` means, before anything is fetched. Raises DatasetError."""
+    asked = settings.dataset.strip() or "auto"
+    if asked == "auto":
+        return _best(settings)
+    if asked == "sample":
+        return Wanted(ASKED)
+    if asked == "voc" or asked.startswith("voc:"):
+        return Wanted(ASKED, _count(asked))
+    # A folder's own name may well end in a space.
+    return Wanted(ASKED, path=_path(settings.dataset if os.path.isdir(settings.dataset) else asked))
+
+
+def _best(settings):
+    """Return the best within reach: the kit's set, the largest here, a streamed one, drawings."""
+    if settings.kit:
+        return Wanted("because BOOTCAMP_KIT has them", voc2012.kit_count(settings))
+    if here := voc2012.ids_here(settings):
+        return Wanted("because no larger set is here", next(iter(here)), or_sample=True)
+    if settings.offline:
+        return Wanted("because BOOTCAMP_OFFLINE=1 and no PASCAL VOC is here yet")
+    return Wanted("because no other was here", WORKSHOP, or_sample=True)
+
+
+def _path(asked):
+    """Return where the learner's own pictures are: a folder, or a tar archive."""
     path = ROOT / os.path.expanduser(asked)
     if not os.path.exists(path):
         raise DatasetError(
-            f"BOOTCAMP_DATASET is {asked!r}, and there is no such folder or archive. Set it to a "
+            f"BOOTCAMP_DATASET is {asked!r}, but there is no such folder or archive. Set it to a "
             "folder of pictures, a .tar, auto, voc, voc:N (such as voc:2000) or sample."
         )
     if path.is_file() and path.suffix.lower() != ".tar":
         raise DatasetError(
             f"{path.name} is not a .tar archive. Unpack it, and set BOOTCAMP_DATASET to the folder."
         )
+    return path
+
+
+def _own(path, settings, progress):
+    """Return the learner's own pictures; an archive is unpacked below the data."""
     name, place, what = _unique_name(path, settings), path, f"the folder {printable(path.name)}"
     if path.is_file():
         place, what = settings.data / "datasets" / name, path.name

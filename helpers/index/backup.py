@@ -9,7 +9,6 @@ so a backup that is interrupted leaves the one before it as it was.
 """
 
 import argparse
-import hashlib
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable
@@ -17,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from helpers import settings as _settings
-from helpers.files import file_lock, read_json, write_json
+from helpers.files import file_lock, read_json, sha256, write_json
 from helpers.index import names
 from helpers.index.copying import make_equal, take_type
 from helpers.index.errors import MilvusError
@@ -109,7 +108,7 @@ def _saved(info, folder, before, replace, here):
                 "Restore those, or, if the rest was deleted on purpose, add --replace."
             )
         index.export_parquet(path)
-    facts = {"file": path.name, "rows": rows, "sha256": _sum(path)}
+    facts = {"file": path.name, "rows": rows, "sha256": sha256(path)}
     return facts | {"date": f"{date:%Y-%m-%d %H:%M:%S} UTC"}
 
 
@@ -170,16 +169,11 @@ def _held(folder, tell):
 
 
 def _check_sum(path, expected):
-    if not path.is_file() or _sum(path) != expected:
+    if not path.is_file() or sha256(path) != expected:
         raise MilvusError(
             f"{path} is {'not what was saved' if path.is_file() else 'missing'}. "
             "Use another copy of the folder; nothing was restored."
         )
-
-
-def _sum(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _tidy(folder: Path, kept: Iterable[str]):

@@ -1,7 +1,6 @@
 """What is read rather than computed: the course's own files, both editions, pages, checksums."""
 
 import copy
-import hashlib
 import os
 import subprocess
 import zipfile
@@ -11,7 +10,7 @@ import nbformat
 from tqdm.auto import tqdm
 
 from helpers.course import editions, run_notebooks
-from helpers.files import atomic_write
+from helpers.files import atomic_write, sha256
 from helpers.settings import ROOT
 
 MADE = {".git", ".venv", "build", "__pycache__", "node_modules"}
@@ -88,6 +87,4 @@ def write_sums(out: Path, progress: bool = True) -> None:
     with atomic_write(out / "SHA256SUMS", durable=True) as sums:
         for name in tqdm(files, "checksums", leave=False, disable=not progress):
             if name != "SHA256SUMS":
-                with (out / name).open("rb") as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
-                sums.write(f"{digest}  {name}\n".encode())
+                sums.write(f"{sha256(out / name)}  {name}\n".encode())

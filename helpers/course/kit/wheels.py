@@ -4,7 +4,6 @@ A wheel that fits several targets is fetched once. What is there and right isn't
 an interrupted build goes on where it stopped, and a complete folder needs no network.
 """
 
-import hashlib
 import re
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from helpers.course.kit.targets import SYSTEMS, Target, TargetError, here
 from helpers.fetch.download import DownloadError
+from helpers.files import sha256
 from helpers.settings import ROOT
 
 LOCK = ROOT / "requirements.lock"
@@ -129,8 +129,7 @@ def _digests(folder, before):
     have = dict(before)
     for path in sorted(folder.glob("*.whl")):
         if path.name not in have:
-            with path.open("rb") as file:
-                have[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+            have[path.name] = sha256(path)
     return have
 
 

@@ -1,7 +1,6 @@
 """Python and its packages, memory, disk, folder and processor: what this computer brings along."""
 
 import platform
-import re
 import shutil
 import sys
 import tempfile
@@ -50,24 +49,22 @@ def _checkout(folder):
 
 def packages(settings: Settings | None = None, lock: Path = LOCK) -> Check:
     """Check the installed packages against pyproject.toml, which must hold, and the lock file."""
-    pins = [_requirement(line) for line in lock.read_text(encoding="utf-8").splitlines()]
+    from helpers.course.kit.wheels import pins
+
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    pins, direct = _apply_here(filter(None, pins)), _apply_here(project["dependencies"])
-    unlike = [one.name for one in pins if not _satisfied(one)]
-    wrong = [one.name for one in pins if _installed(one.name) is None]
+    locked = _apply_here(f"{pin.line} ; {pin.marker}".rstrip(" ;") for pin in pins(lock))
+    direct = _apply_here(project["dependencies"])
+    unlike = [one.name for one in locked if not _satisfied(one)]
+    wrong = [one.name for one in locked if _installed(one.name) is None]
     wrong += [one.name for one in direct if not _satisfied(one) and one.name not in wrong]
     if wrong:
-        told = f"{len(wrong)} of {len(pins)} packages are missing or too old or new: {_few(wrong)}"
-        return Check("packages", False, told, _install(settings), f"packages: {_few(wrong)}")
+        told = f"{len(wrong)} of {len(locked)} packages are missing, or too old or new: "
+        told, brief = told + _few(wrong), f"packages: {_few(wrong)}"
+        return Check("packages", False, told, _install(settings), brief)
     if unlike:
-        told = f"all {len(pins)} are here; {_few(unlike)} in other versions than we tested with"
+        told = f"all {len(locked)} are here; {_few(unlike)} in other versions than we tested with"
         return Check("packages", None, told)
-    return Check("packages", True, f"all {len(pins)}, in the versions that we tested with")
-
-
-def _requirement(line):
-    """Return the requirement in a line of the lock file, without its hashes, or None."""
-    return line.rstrip("\\ ") if re.match(r"[A-Za-z0-9].*==", line) else None
+    return Check("packages", True, f"all {len(locked)}, in the versions that we tested with")
 
 
 def _apply_here(requirements):

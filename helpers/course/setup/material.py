@@ -3,8 +3,8 @@
 Nothing is downloaded: of an address, only its answer is awaited.
 """
 
-import hashlib
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -13,20 +13,19 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from threading import Thread
 
 from tqdm.auto import tqdm
 
 from helpers.course.setup.check import Check
 from helpers.dataset import voc2012
-from helpers.dataset.loader import WORKSHOP
+from helpers.dataset.loader import decide
 from helpers.dataset.pictures import SUFFIXES, DatasetError
 from helpers.features import weights as vgg16
 from helpers.fetch.download import megabytes
 from helpers.fetch.remote import RemoteError, open_at
-from helpers.files import file_lock
-from helpers.settings import ROOT, SAMPLE, VOC2012, Settings
+from helpers.files import file_lock, sha256
+from helpers.settings import SAMPLE, VOC2012, Settings
 
 PATIENCE = 8.0
 """Seconds in which all addresses together must have answered."""
@@ -36,6 +35,8 @@ EACH = VOC2012.size / 17_125
 
 MOST_COUNTED = 20_000
 """Files of a folder of one's own; of more, the rest is nobody's wait."""
+
+SUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>.+)")
 
 NEIGHBOUR = f"Copy {vgg16.FILE} from a neighbour's data/weights/ into {{}}"
 
@@ -61,33 +62,15 @@ class Plan:
 
 def plan(settings: Settings) -> Plan:
     """Return the Plan of BOOTCAMP_DATASET; raises DatasetError and KitError as loading would."""
-    asked, auto = settings.dataset.strip() or "auto", False
-    if asked == "auto":
-        asked, auto = _best(settings), True
-    if asked == "sample":
+    wanted = decide(settings)
+    if wanted.path:
+        return _own(wanted.path)
+    if not wanted.count:
         return Plan("sample", sum(1 for _ in SAMPLE.glob("JPEGImages/*")), "here")
-    if asked == "voc" or asked.startswith("voc:"):
-        count = voc2012.ALL if asked == "voc" else _number(asked)
-        exact = count if count < voc2012.ALL else dict(settings.voc_release.counts)["pictures"]
-        return Plan(asked, exact, _source(count, settings), auto)
-    return _own(settings.dataset)
-
-
-def _best(settings):
-    """Return what `auto` will take, as `dataset.loader` decides it."""
-    here = next(iter(voc2012.ids_here(settings)), 0)
-    count = voc2012.kit_count(settings) if settings.kit else here
-    if not count and settings.offline:
-        return "sample"
-    count = count or WORKSHOP
-    return "voc" if count == voc2012.ALL else f"voc:{count}"
-
-
-def _number(asked):
-    text = asked.removeprefix("voc:").replace("_", "")
-    if not text.isdecimal() or int(text) == 0:
-        raise DatasetError(f"BOOTCAMP_DATASET is {asked!r}. After voc: write a number: voc:2000.")
-    return int(text)
+    whole = wanted.count == voc2012.ALL
+    exact = dict(settings.voc_release.counts)["pictures"] if whole else wanted.count
+    name = "voc" if whole else f"voc:{wanted.count}"
+    return Plan(name, exact, _source(wanted.count, settings), wanted.or_sample)
 
 
 def _source(count, settings):
@@ -99,15 +82,15 @@ def _source(count, settings):
     return "nowhere" if settings.offline else "web"
 
 
-def _own(asked):
+def _own(path):
     """Return the Plan of a folder or archive of one's own."""
-    path = ROOT / Path(asked).expanduser()
-    if not path.exists():
+    try:
+        names = islice(_names(path), MOST_COUNTED)
+        found = sum(1 for name in names if name.lower().endswith(SUFFIXES))
+    except tarfile.TarError:
         raise DatasetError(
-            f"BOOTCAMP_DATASET is {asked!r}, and there is no such folder or archive. Set it to a "
-            "folder of pictures, a .tar, auto, voc, voc:N (such as voc:2000) or sample."
-        )
-    found = sum(1 for name in islice(_names(path), MOST_COUNTED) if name.lower().endswith(SUFFIXES))
+            f"{path} isn't a whole .tar archive. Copy it again, or name a folder instead."
+        ) from None
     if not found:
         raise DatasetError(
             f"No picture is in {path}. Set BOOTCAMP_DATASET to a folder with .jpg or .png "
@@ -241,22 +224,26 @@ def index_answers() -> bool:
 
 def kit(settings: Settings, quick: bool = False, progress: bool = True) -> Check:
     """Check each of the kit's files against its SHA256SUMS; if `quick`, only that it is there."""
-    sums = settings.kit / "SHA256SUMS"
+    sums, again = settings.kit / "SHA256SUMS", "Copy all of the kit again."
     if not sums.is_file():
         told = f"{settings.kit} has no SHA256SUMS: it isn't a kit, or was never finished."
-        return Check("kit", False, told, "Copy all of the kit again.", "kit unfinished")
-    files = [line.split("  ", 1) for line in sums.read_text(encoding="utf-8").splitlines()]
+        return Check("kit", False, told, again, "kit unfinished")
+    lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
+    files = [SUM.fullmatch(line) for line in lines]
+    if not (files and all(files)):
+        return Check("kit", False, "Its SHA256SUMS is damaged.", again, "kit damaged")
     wrong = []
-    for digest, name in tqdm(files, "verifying the kit", leave=False, disable=not progress):
-        fault = _fault(settings.kit / name, "" if quick else digest)
-        wrong += [f"{name} {fault}"] if fault else []
+    for found in tqdm(files, "verifying the kit", leave=False, disable=not progress):
+        fault = _fault(settings.kit / found["name"], "" if quick else found["digest"])
+        wrong += [f"{found['name']} {fault}"] if fault else []
     if wrong:
         told = f"{len(wrong)} of {len(files)} files are broken: {'; '.join(wrong[:3])}"
-        return Check(
-            "kit", False, told, "Copy these files again.", f"kit: {len(wrong)} files broken"
-        )
-    how = "here (--quick: not verified)" if quick else "here and right"
-    return Check("kit", True, f"all {len(files)} files are {how}", brief="kit whole")
+        brief = f"kit: {len(wrong)} files broken"
+        return Check("kit", False, told, "Copy these files again.", brief)
+    if quick:
+        told = f"all {len(files)} files are here (--quick: not verified)"
+        return Check("kit", None, told, brief="kit not verified")
+    return Check("kit", True, f"all {len(files)} files are here and right", brief="kit whole")
 
 
 def _fault(path, digest):
@@ -264,9 +251,7 @@ def _fault(path, digest):
     try:
         if not digest:
             return "" if path.is_file() else "is missing"
-        with path.open("rb") as file:
-            right = hashlib.file_digest(file, "sha256").hexdigest() == digest
-        return "" if right else "is damaged"
+        return "" if sha256(path) == digest else "is damaged"
     except FileNotFoundError:
         return "is missing"
     except OSError as error:

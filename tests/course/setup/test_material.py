@@ -14,6 +14,7 @@ from vgg_kit import real
 from helpers import dataset
 from helpers.course.setup import material
 from helpers.dataset import DatasetError
+from helpers.errors import PlainError
 from helpers.features import weights as vgg16
 from helpers.fetch.archive import MARKER
 from helpers.files import file_lock, write_json
@@ -207,8 +208,26 @@ def test_one_flipped_bit_is_found_and_its_file_named(kit):
     found = material.kit(kit, progress=False)
     assert found.ok is False
     assert found.found == "1 of 3 files are broken: voc/voc-5.tar is damaged"
-    assert material.kit(kit, quick=True, progress=False).ok  # it doesn't read them, and says so
-    assert "not verified" in material.kit(kit, quick=True, progress=False).found
+    quickly = material.kit(kit, quick=True, progress=False)  # it doesn't read them, and says so
+    assert (quickly.ok, quickly.brief) == (None, "kit not verified")
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage\n\n", b"\xff\xfe", b"00  README.txt\n"])
+def test_damaged_sums_are_said_to_be_damaged(kit, content):
+    (kit.kit / "SHA256SUMS").write_bytes(content)
+    found = material.kit(kit, progress=False)
+    assert (found.ok, found.found) == (False, "Its SHA256SUMS is damaged.")
+
+
+@pytest.mark.parametrize("name", ["broken.tar", "picture.jpg", "~nobody-of-that-name/x"])
+def test_what_loading_refuses_in_a_sentence_planning_refuses_too(here, tmp_path, name):
+    path = name if name.startswith("~") else tmp_path / name
+    if isinstance(path, type(tmp_path)):
+        path.write_bytes(b"neither an archive nor a picture")
+    settings = replace(here, dataset=str(path))
+    for attempt in (material.plan, lambda s: dataset.load(s, progress=False)):
+        with pytest.raises(PlainError):
+            attempt(settings)
 
 
 def test_a_missing_file_is_found_also_quickly(kit):
