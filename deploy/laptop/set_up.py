@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -55,23 +54,42 @@ def unpack(folder):
     with zipfile.ZipFile(KIT / "course.zip") as packed:
         for name in packed.namelist():
             if not (folder / name).exists():
-                packed.extract(name, folder)
-    if (KIT / "vectors").is_dir():
-        shutil.copytree(KIT / "vectors", folder / "kit-vectors", dirs_exist_ok=True)
-    shutil.copyfile(KIT / "start.py", folder / "start.py")
+                put(packed.read(name), folder / name)
+    for path in (KIT / "vectors").rglob("*"):
+        place = folder / "kit-vectors" / path.relative_to(KIT / "vectors")
+        if path.is_file() and not place.exists():
+            put(path.read_bytes(), place)
+    put((KIT / "start.py").read_bytes(), folder / "start.py")
+
+
+def put(content, path):
+    """Write a file whole or not at all, with a new file's rights: a stick's may forbid writing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    os.replace(str(part), str(path))
 
 
 def install(folder):
     """Make an environment in `folder` and install everything into it; return its Python."""
     where = folder / ".venv"
     python = where / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.exists():
-        subprocess.check_call([sys.executable, "-m", "venv", str(where)])
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    pip += ["--no-index", "--find-links", str(KIT / "wheels")]
+    if not works(python):
+        subprocess.check_call([sys.executable, "-m", "venv", "--clear", str(where)])
+    pip = [str(python), "-m", "pip", "--isolated", "install", "--quiet"]
+    pip += ["--disable-pip-version-check", "--no-index", "--find-links", str(KIT / "wheels")]
     subprocess.check_call([*pip, "--require-hashes", "-r", str(folder / "requirements.lock")])
     subprocess.check_call([*pip, "--no-deps", "--no-build-isolation", "--editable", str(folder)])
     return python
+
+
+def works(python):
+    """Return whether an environment's Python is this one's version and has pip."""
+    code = f"import sys, pip; sys.exit(sys.version_info[:2] != {tuple(sys.version_info[:2])})"
+    try:
+        return subprocess.call([str(python), "-c", code], stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
 
 
 def bring_data(folder, python):
@@ -85,8 +103,9 @@ def bring_data(folder, python):
 
 def main():
     """Do all of it, step by step, and say how to start."""
-    if not (KIT / "SHA256SUMS").exists():
-        sys.exit("There is no SHA256SUMS beside this file, so the kit isn't whole. Copy it again.")
+    for name in ("SHA256SUMS", "kit.json", "course.zip", "start.py"):
+        if not (KIT / name).exists():
+            sys.exit(f"There is no {name} beside this file: the kit isn't whole. Copy it again.")
     targets = json.loads((KIT / "kit.json").read_text(encoding="utf-8"))["targets"]
     wrong = check_python(targets, platform.system(), platform.machine(), sys.version_info)
     if wrong:

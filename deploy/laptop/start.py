@@ -1,7 +1,7 @@
 """Opens the course in JupyterLab, without a network: `python3 start.py`.
 
-With `--late` it takes the kit's vectors of all pictures, so that whoever lost time before can
-begin at notebook 03 or 04.
+With `--late`, once, it takes the kit's vectors of all pictures from then on, so that whoever lost
+time before can begin at notebook 03 or 04. One's own in that precision are kept beside them.
 """
 
 import os
@@ -11,18 +11,31 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+LATE = HERE / "kit-vectors" / ".taken"
 
 
 def prepare(late):
     """Return the environment variables to start with; bring the kit's vectors for those `late`."""
     given = {"BOOTCAMP_OFFLINE": "1", "BOOTCAMP_DATA": str(HERE / "data")}
-    if late:
+    if late or LATE.exists():
         given["BOOTCAMP_PRECISION"] = "float32"  # as the kit's vectors are
-        for made in (HERE / "kit-vectors").glob("*/*"):
-            kept = HERE / "data" / "vectors" / made.parent.name / made.name
-            if not (kept / "manifest.json").exists():
-                shutil.copytree(made, kept, dirs_exist_ok=True)
+        if not LATE.exists():
+            for made in (HERE / "kit-vectors").glob("*/*"):
+                bring(made, HERE / "data" / "vectors" / made.parent.name / made.name)
+            LATE.parent.mkdir(exist_ok=True)
+            LATE.touch()  # when all are there
     return given
+
+
+def bring(made, kept):
+    """Put the kit's vectors in the place of fewer of one's own, which are kept beside them."""
+    part = kept.with_name(kept.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(made, part)
+    if kept.exists():
+        shutil.rmtree(kept.with_name(kept.name + ".own"), ignore_errors=True)
+        kept.rename(kept.with_name(kept.name + ".own"))
+    part.rename(kept)
 
 
 def main():

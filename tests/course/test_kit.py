@@ -281,6 +281,80 @@ def test_a_laptop_that_the_kit_does_not_serve_is_told_so(machine, wrong):
     assert bool(said) == bool(wrong)
 
 
+@pytest.fixture
+def set_up(tmp_path):
+    """What set_up.py defines, for a kit on a stick that may only be read."""
+    kit = tmp_path / "kit"
+    (kit / "vectors" / "voc" / "vgg").mkdir(parents=True)
+    (kit / "vectors" / "voc" / "vgg" / "manifest.json").write_text("{}")
+    with zipfile.ZipFile(kit / "course.zip", "w") as packed:
+        packed.writestr("helpers/a.py", "x = 1\n")
+    shutil.copy(build.LAPTOP / "start.py", kit)
+    for path in [*kit.rglob("*"), kit]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    defined = runpy.run_path(str(build.LAPTOP / "set_up.py"))
+    defined["unpack"].__globals__["KIT"] = kit
+    return defined
+
+
+def test_setting_up_again_mends_nothing_by_halves_and_can_write(set_up, tmp_path, monkeypatch):
+    laptop, real_replace = tmp_path / "laptop", os.replace
+
+    def killed(part, path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        set_up["unpack"](laptop)
+    assert not (laptop / "helpers" / "a.py").exists()
+    monkeypatch.setattr(os, "replace", real_replace)
+    for _ in range(2):
+        set_up["unpack"](laptop)
+    assert (laptop / "helpers" / "a.py").read_text() == "x = 1\n"
+    for path in laptop.rglob("*"):
+        assert path.stat().st_mode & 0o200, path
+
+
+def test_an_environment_without_pip_or_of_another_python_is_made_anew(set_up, tmp_path):
+    assert set_up["works"](sys.executable)
+    assert not set_up["works"](tmp_path / "nothing" / "python")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    assert not set_up["works"](tmp_path / "bare" / "bin" / "python")
+
+
+@pytest.mark.parametrize("gone", ["SHA256SUMS", "kit.json", "course.zip", "start.py"])
+def test_half_a_kit_says_what_is_missing(tmp_path, gone):
+    for name in {"SHA256SUMS", "kit.json", "course.zip", "start.py"} - {gone}:
+        (tmp_path / name).write_text("{}")
+    shutil.copy(build.LAPTOP / "set_up.py", tmp_path)
+    command = [sys.executable, tmp_path / "set_up.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert (
+        done.stderr == f"There is no {gone} beside this file: the kit isn't whole. Copy it again.\n"
+    )
+
+
+def test_late_once_is_late_from_then_on_and_keeps_ones_own_vectors(tmp_path):
+    shutil.copy(build.LAPTOP / "start.py", tmp_path)
+    kits, own = (
+        tmp_path / "kit-vectors" / "voc" / "vgg",
+        tmp_path / "data" / "vectors" / "voc" / "vgg",
+    )
+    for folder, text in ((kits, "kit"), (own, "interrupted")):
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text(text)
+    prepare = runpy.run_path(str(tmp_path / "start.py"))["prepare"]
+    assert "BOOTCAMP_PRECISION" not in prepare(late=False)
+    assert prepare(late=True)["BOOTCAMP_PRECISION"] == "float32"
+    assert (own / "manifest.json").read_text() == "kit"
+    assert (own.with_name("vgg.own") / "manifest.json").read_text() == "interrupted"
+    (own / "manifest.json").write_text("kit, and more")
+    for late in (False, True):
+        assert prepare(late=late)["BOOTCAMP_PRECISION"] == "float32"
+    assert (own / "manifest.json").read_text() == "kit, and more"
+
+
 def sample_archive():
     """Return the bytes of our own drawings, packed as PASCAL VOC is published."""
     kinds = (("Annotations", "*.xml"), ("JPEGImages", "*.jpg"))
