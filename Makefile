@@ -24,7 +24,9 @@ MINOR := import sys; print("%d.%d" % sys.version_info[:2])
 # A workshop kit replaces the package index, too.
 ifdef BOOTCAMP_KIT
 export PIP_NO_INDEX := 1
-export PIP_FIND_LINKS := $(BOOTCAMP_KIT)/wheels
+# pip separates places by spaces, so a space in the kit's path is written as in an address.
+space := $(subst ,, )
+export PIP_FIND_LINKS := file://$(subst $(space),%20,$(if $(filter /%,$(BOOTCAMP_KIT)),,$(CURDIR)/)$(BOOTCAMP_KIT))/wheels
 endif
 
 # An environment keeps the Python that it was made with, so don't pretend to use another.
@@ -101,7 +103,7 @@ bench: $(DEV)  ## side-by-side measurements, each a table and a file in build/be
 	for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 kit: $(READY)  ## a folder that replaces the internet: make kit OUT=/media/usb FOR="windows macos" (or here)
-	$(BIN)/python -m helpers.course.kit $(OUT) --voc $(VOC) --for "$(FOR)" --pythons "$(PYTHONS)"
+	$(BIN)/python -m helpers.course.kit '$(OUT)' --voc $(VOC) --for "$(FOR)" --pythons "$(PYTHONS)"
 
 lock:  ## re-lock the versions (needs uv; .ci/lock --upgrade takes newer ones)
 	.ci/lock

@@ -14,6 +14,7 @@ from helpers.course.setup import computer, material, programs, trial
 from helpers.course.setup.check import Check, from_error, guarded
 from helpers.course.setup.trial import Trial
 from helpers.errors import PlainError
+from helpers.search import tuning
 from helpers.settings import from_environment
 
 
@@ -54,7 +55,9 @@ def run(quick: bool = False) -> Report:
     report.add(guarded("Python", computer.python))
     report.add(guarded("memory", computer.memory))
     try:
-        _ask_for(from_environment(), report, quick)
+        settings = from_environment()
+        tuning.named(settings.tuning)
+        _ask_for(settings, report, quick)
     except PlainError as error:  # nobody knows which folder and which pictures are meant
         report.add(from_error("settings", error))
     print(f"\n{report.line}", flush=True)
@@ -64,7 +67,7 @@ def run(quick: bool = False) -> Report:
 def _ask_for(settings, report, quick):
     """Add the checks that depend on the settings."""
     report.add(guarded("packages", computer.packages, settings))
-    report.add(guarded("folder", computer.folder, settings))
+    folder = report.add(guarded("folder", computer.folder, settings))
     if settings.kit:
         report.add(guarded("kit", material.kit, settings, quick))
     planned = guarded("pictures", material.plan, settings)  # a Check if planning failed
@@ -75,7 +78,8 @@ def _ask_for(settings, report, quick):
     weights = report.add(guarded("weights", material.weights, settings))
     report.add(guarded("Milvus", programs.milvus, settings))
     report.add(guarded("uploads", programs.uploads))
-    _search(settings, report, bool(weights.ok) and not quick, planned if known else None)
+    if folder.ok:  # the search keeps which drawings it has seen there
+        _search(settings, report, bool(weights.ok) and not quick, planned if known else None)
 
 
 def _search(settings, report, able, planned):

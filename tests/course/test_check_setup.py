@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -113,6 +114,21 @@ def test_a_data_folder_that_is_a_file_is_one_line(environment, capsys):
     assert "is a file." in " ".join(told.split())
     assert "Traceback" not in told
     assert "Ada" not in told.splitlines()[-1]
+
+
+def test_a_tuning_that_nobody_knows_is_said_before_notebook_04_is(environment, monkeypatch, capsys):
+    monkeypatch.setenv("BOOTCAMP_TUNING", "foo")
+    assert check_setup.run(quick=True).wrong == ["settings"]
+    assert "Unknown tuning 'foo'" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="ABSENT: /proc, where nobody may write")
+def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_searched(environment, monkeypatch):
+    monkeypatch.setenv("BOOTCAMP_DATA", "/proc/data")
+    report = check_setup.run(quick=True)
+    assert {"folder", "Milvus"} <= set(report.wrong)
+    assert not any("Error" in check.found for check in report.checks)
+    assert report.trial is None
 
 
 def test_a_check_that_breaks_does_not_stop_the_others(environment, monkeypatch, capsys):

@@ -25,7 +25,7 @@ from helpers.features import weights
 from helpers.features.vector_store import open_for_writing, read_file
 from helpers.fetch import archive
 from helpers.fetch.download import DownloadError, KitError, kit_file
-from helpers.settings import SAMPLE, from_environment
+from helpers.settings import ROOT, SAMPLE, from_environment
 
 COUNT = 30
 ARCHIVE = tiny_voc.pack(tiny_voc.files(COUNT, filler=5_000))
@@ -353,6 +353,20 @@ def test_late_once_is_late_from_then_on_and_keeps_ones_own_vectors(tmp_path):
     for late in (False, True):
         assert prepare(late=late)["BOOTCAMP_PRECISION"] == "float32"
     assert (own / "manifest.json").read_text() == "kit, and more"
+
+
+@pytest.mark.parametrize(
+    ("kit", "url"),
+    [
+        ("/media/usb", "file:///media/usb/wheels"),
+        ("/media/My Stick", "file:///media/My%20Stick/wheels"),
+        ("a kit", f"file://{ROOT}/a%20kit/wheels".replace(" ", "%20")),
+    ],
+)
+def test_make_finds_the_wheels_of_a_kit_whose_path_has_a_space(kit, url):
+    command = ["make", "-pn", "help", f"BOOTCAMP_KIT={kit}"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    assert f"export PIP_FIND_LINKS := {url}\n" in told or f"PIP_FIND_LINKS := {url}\n" in told
 
 
 def sample_archive():

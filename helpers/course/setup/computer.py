@@ -128,20 +128,26 @@ def folder(settings: Settings) -> Check:
         if str(path) != str(path).encode("utf-8", "ignore").decode("utf-8"):
             fix = "Rename that folder, using letters that your system knows."
             return Check("folder", False, f"The name of {path} isn't valid UTF-8.", fix)
-    place = _nearest(settings.data)
-    try:
-        tempfile.TemporaryFile(dir=place).close()
-    except OSError as error:
-        told = f"Nothing can be written to {place} ({error.strerror})."
+    if fault := unwritable(settings.data):
         fix = "Set BOOTCAMP_DATA to a folder of your own."
-        return Check("folder", False, told, fix, "data folder not writable")
+        return Check("folder", False, fault, fix, "data folder not writable")
     shown = settings.data.relative_to(ROOT) if settings.data.is_relative_to(ROOT) else settings.data
     return Check("folder", True, f"{shown} can be written")
 
 
+def unwritable(folder: Path) -> str:
+    """Return why nothing can be written to a folder, which needn't exist yet, or ""."""
+    place = _nearest(folder)
+    try:
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        return f"Nothing can be written to {place} ({error.strerror})."
+    return ""
+
+
 def _nearest(path):
-    """Return the folder nearest to `path` that exists: the one in which it would be made."""
-    return next(each for each in (path, *path.parents) if each.is_dir())
+    """Return what exists and is nearest to `path`: where it would be made, if that's a folder."""
+    return next((each for each in (path, *path.parents) if each.exists()), path)
 
 
 def processor(settings: Settings, info: Path = Path("/proc/cpuinfo")) -> Check:

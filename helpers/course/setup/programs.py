@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 from helpers.course.setup.check import Check, from_error
+from helpers.course.setup.computer import unwritable
 from helpers.index import MilvusError, connection
 from helpers.settings import ROOT, Settings
 
@@ -22,9 +23,11 @@ def milvus(settings: Settings) -> Check:
     uri, lite = settings.milvus_uri, connection.is_lite(settings.milvus_uri)
     kind = "Milvus Lite" if lite else "Milvus server"
     if lite and uri.endswith(".db") and not Path(uri).exists():
-        return Check(
-            "Milvus", True, "Lite; notebook 03 will make its database", brief=f"{kind} free"
-        )
+        if fault := unwritable(Path(uri).parent):
+            fix = "Set MILVUS_URI or BOOTCAMP_DATA to a place of your own."
+            return Check("Milvus", False, fault, fix, f"{kind} not writable")
+        told = "Lite; notebook 03 will make its database"
+        return Check("Milvus", True, told, brief=f"{kind} free")
     try:
         connection.close(connection.connect(uri, settings.milvus_token), uri)
     except MilvusError as error:

@@ -42,6 +42,12 @@ def test_a_database_is_held_by_another_process_and_then_free(here):
         assert connection.milvus_lite.try_lock(file)  # the check gave it back
 
 
+def test_a_database_that_can_never_be_made_is_wrong(here):
+    (here.data / "file").touch()
+    check = programs.milvus(replace(here, milvus_uri=str(here.data / "file" / "x.db")))
+    assert (check.ok, check.brief) == (False, "Milvus Lite not writable")
+
+
 def test_a_server_that_is_not_there(here):
     check = programs.milvus(replace(here, milvus_uri="http://127.0.0.1:9"))
     assert check.ok is False
